@@ -1,0 +1,91 @@
+// bramble: one program from a scenario file to a perception model. The subcommands are the files beside this one.
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/core/interrupt.hpp"
+#include "bramble/core/log.hpp"
+#include "bramble/core/parallel.hpp"
+#include "command.hpp"
+
+namespace bramble {
+
+#define BRAMBLE_COMMAND(name) void add_##name##_command(CLI::App& app, CommonOptions& common);
+#include "commands.inc"
+#undef BRAMBLE_COMMAND
+
+void write_json(const CommonOptions& common, const nlohmann::json& figures) {
+  if (!common.json_file.empty()) write_file_atomically(common.json_file, figures.dump(2) + "\n");
+}
+
+std::filesystem::path home_folder() {
+  if (const char* home = std::getenv("BRAMBLE_HOME")) return home;
+  std::error_code error;
+  auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (; folder.has_relative_path(); folder = folder.parent_path())
+    if (std::filesystem::exists(folder / "ontologies" / "bramble.yaml")) return folder;
+  return std::filesystem::current_path();
+}
+
+std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder, const std::string& extension) {
+  namespace fs = std::filesystem;
+  if (fs::exists(given)) return given;
+  const fs::path shipped = home_folder() / folder;
+  for (const fs::path& candidate : {shipped / given, shipped / (given.string() + extension)})
+    if (given.is_relative() && fs::is_regular_file(candidate)) return candidate;
+  std::string there;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(shipped, error))
+    if (entry.path().extension() == extension) there += (there.empty() ? "" : ", ") + entry.path().stem().string();
+  fail("{} does not exist; shipped in {}/: {}", given.string(), folder, there.empty() ? "none" : there);
+}
+
+}  // namespace bramble
+
+int main(int argc, char** argv) {
+  // Keep freed memory: frames and tensors of the same sizes come again and again (31-35 % on training, see
+  // docs/decisions/004-learning.md).
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+  mallopt(M_TOP_PAD, 64 << 20);
+
+  CLI::App app{"Bramble: a perception model for off-road driving out of a scenario file."};
+  app.name("bramble");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", BRAMBLE_VERSION);
+  bramble::CommonOptions common;
+  int verbose = 0;
+  bool quiet = false;
+  app.add_option("--threads", common.threads, "threads to use (0: all cores)")->check(CLI::NonNegativeNumber);
+  app.add_option("--json", common.json_file, "also write the figures to FILE")->type_name("FILE");
+  app.add_flag("-v,--verbose", verbose, "say more");
+  app.add_flag("-q,--quiet", quiet, "only warnings and errors");
+  app.parse_complete_callback([&] {
+    bramble::set_verbosity(quiet ? bramble::Verbosity::kQuiet : verbose ? bramble::Verbosity::kVerbose : bramble::Verbosity::kNormal);
+    bramble::set_thread_count(common.threads);
+    bramble::install_interrupt_handler();
+  });
+#define BRAMBLE_COMMAND(name) bramble::add_##name##_command(app, common);
+#include "commands.inc"
+#undef BRAMBLE_COMMAND
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const bramble::Interrupted& error) {
+    std::fprintf(stderr, "bramble: %s\n", error.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "bramble: out of memory; use a smaller size or fewer threads\n");
+    return 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bramble: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,59 @@
+# Every library from outside, found once. System packages first, then what set-up unpacked into .deps.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(TBB REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(SQLite3 REQUIRED)
+pkg_check_modules(ASSIMP REQUIRED IMPORTED_TARGET assimp)
+pkg_check_modules(BULLET REQUIRED IMPORTED_TARGET bullet)
+pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
+pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+
+# Embree 4 if there, else 3; the code includes one header for both (render/embree.hpp).
+find_package(embree 4 QUIET)
+if(NOT embree_FOUND)
+  find_package(embree 3 REQUIRED)
+endif()
+add_library(bramble_embree INTERFACE)
+target_link_libraries(bramble_embree INTERFACE embree)
+target_compile_definitions(bramble_embree INTERFACE BRAMBLE_EMBREE_MAJOR=${EMBREE_VERSION_MAJOR})
+
+if(BRAMBLE_LEARNING)
+  find_package(Torch REQUIRED)
+  # Torch's own target carries warnings-prone headers: take them as system headers.
+  add_library(bramble_torch INTERFACE)
+  target_include_directories(bramble_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(bramble_torch INTERFACE ${TORCH_LIBRARIES})
+  separate_arguments(BRAMBLE_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+  target_compile_options(bramble_torch INTERFACE ${BRAMBLE_TORCH_FLAGS})
+
+  find_package(OpenVINO QUIET COMPONENTS Runtime)
+  if(NOT OpenVINO_FOUND)
+    find_package(OpenVINO REQUIRED COMPONENTS Runtime
+                 PATHS "${BRAMBLE_DEPS_DIR}/openvino/openvino/cmake" NO_DEFAULT_PATH)
+  endif()
+endif()
+
+# Arrow and Parquet: Debian 12 has none; PyPI's pyarrow wheel carries headers and libraries.
+find_path(ARROW_INCLUDE_DIR arrow/api.h HINTS "${BRAMBLE_DEPS_DIR}/pyarrow/pyarrow/include")
+file(GLOB BRAMBLE_ARROW_LIBS "${BRAMBLE_DEPS_DIR}/pyarrow/pyarrow/libarrow.so.*"
+                             "${BRAMBLE_DEPS_DIR}/pyarrow/pyarrow/libparquet.so.*")
+if(NOT ARROW_INCLUDE_DIR OR NOT BRAMBLE_ARROW_LIBS)
+  message(FATAL_ERROR "Arrow not found: run ./bramble doctor, or unpack the pyarrow wheel into ${BRAMBLE_DEPS_DIR}/pyarrow")
+endif()
+add_library(bramble_arrow INTERFACE)
+target_include_directories(bramble_arrow SYSTEM INTERFACE "${ARROW_INCLUDE_DIR}")
+target_link_libraries(bramble_arrow INTERFACE ${BRAMBLE_ARROW_LIBS})
+
+if(BRAMBLE_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()

@@ -1,0 +1,30 @@
+# bramble_room(NAME [USES room...] [LINK library...] [PRIVATE library...])
+# One static library bramble_NAME of src/bramble/NAME/*.cpp, and one test program bramble_NAME_test of
+# the *_test.cpp beside them. A room includes only headers of the rooms in USES (transitively):
+# headers are public to the whole tree, so the linker is what enforces the order.
+function(bramble_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LINK;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/bramble/${name}/*.cpp")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(TRANSFORM ROOM_USES PREPEND bramble_)
+  if(sources)
+    add_library(bramble_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(bramble_${name} PRIVATE ${ROOM_PRIVATE})
+  else()
+    add_library(bramble_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(bramble_${name} ${scope} "${CMAKE_SOURCE_DIR}/src")
+  target_link_libraries(bramble_${name} ${scope} bramble_flags ${ROOM_USES} ${ROOM_LINK})
+  if(BRAMBLE_TESTS AND tests)
+    add_executable(bramble_${name}_test ${tests})
+    target_link_libraries(bramble_${name}_test PRIVATE bramble_${name} ${ROOM_PRIVATE} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_definitions(bramble_${name}_test PRIVATE
+      BRAMBLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BRAMBLE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    gtest_discover_tests(bramble_${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()

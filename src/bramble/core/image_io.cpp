@@ -1,0 +1,224 @@
+#include "bramble/core/image_io.hpp"
+
+#include <libdeflate.h>
+#include <spng.h>
+#include <turbojpeg.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+
+namespace bramble {
+namespace {
+
+void put_u32_be(std::vector<std::uint8_t>& out, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+}
+
+void put_chunk(std::vector<std::uint8_t>& out, const char* type, std::span<const std::uint8_t> body) {
+  put_u32_be(out, static_cast<std::uint32_t>(body.size()));
+  const std::size_t begin = out.size();
+  out.insert(out.end(), type, type + 4);
+  out.insert(out.end(), body.begin(), body.end());
+  put_u32_be(out, libdeflate_crc32(0, out.data() + begin, out.size() - begin));
+}
+
+// PNG filter types 1 (Sub) and 2 (Up) of one row; `above` may be null for the first row.
+void filter_sub(const std::uint8_t* row, std::size_t bytes, std::size_t bpp, std::uint8_t* out) {
+  std::copy(row, row + std::min(bpp, bytes), out);
+  for (std::size_t i = bpp; i < bytes; ++i) out[i] = static_cast<std::uint8_t>(row[i] - row[i - bpp]);
+}
+void filter_up(const std::uint8_t* row, const std::uint8_t* above, std::size_t bytes, std::uint8_t* out) {
+  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<std::uint8_t>(row[i] - above[i]);
+}
+// Sum of absolute signed residuals: the usual heuristic for choosing a row's filter.
+std::uint64_t residual(const std::uint8_t* row, std::size_t bytes) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes; ++i) sum += std::abs(static_cast<int>(static_cast<std::int8_t>(row[i])));
+  return sum;
+}
+
+bool is_jpeg(std::span<const std::uint8_t> bytes) { return bytes.size() > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8; }
+
+ImageU8 decode_jpeg(std::span<const std::uint8_t> bytes, PixelFormat format, const std::string& name) {
+  std::unique_ptr<void, int (*)(tjhandle)> handle(tjInitDecompress(), tjDestroy);
+  int width = 0, height = 0, subsampling = 0, colourspace = 0;
+  if (tjDecompressHeader3(handle.get(), bytes.data(), bytes.size(), &width, &height, &subsampling, &colourspace) != 0)
+    fail("{}: not a readable JPEG ({})", name, tjGetErrorStr2(handle.get()));
+  const bool grey_file = colourspace == TJCS_GRAY;
+  if (format == PixelFormat::kGrey && !grey_file) fail("{}: expected a single-channel picture, found colour", name);
+  if (format == PixelFormat::kAsStored) format = grey_file ? PixelFormat::kGrey : PixelFormat::kRgb;
+  const int channels = format == PixelFormat::kGrey ? 1 : format == PixelFormat::kRgb ? 3 : 4;
+  const int tj_format = channels == 1 ? TJPF_GRAY : channels == 3 ? TJPF_RGB : TJPF_RGBA;
+  ImageU8 image(width, height, channels);
+  if (tjDecompress2(handle.get(), bytes.data(), bytes.size(), image.data.data(), width, 0, height, tj_format, 0) != 0 &&
+      tjGetErrorCode(handle.get()) == TJERR_FATAL)
+    fail("{}: damaged JPEG ({})", name, tjGetErrorStr2(handle.get()));
+  return image;
+}
+
+ImageU8 decode_png(std::span<const std::uint8_t> bytes, PixelFormat format, const std::string& name) {
+  std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> context(spng_ctx_new(0), spng_ctx_free);
+  spng_set_png_buffer(context.get(), bytes.data(), bytes.size());
+  spng_set_image_limits(context.get(), 1U << 16, 1U << 16);
+  spng_ihdr header{};
+  if (int error = spng_get_ihdr(context.get(), &header)) fail("{}: not a readable picture ({})", name, spng_strerror(error));
+  const bool grey_file = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE;
+  const bool alpha_file = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+  if (format == PixelFormat::kGrey && (!grey_file || header.bit_depth > 8))
+    fail("{}: expected an 8-bit single-channel PNG, found colour type {} with {} bits", name, header.color_type,
+         header.bit_depth);
+  if (format == PixelFormat::kAsStored)
+    format = grey_file && header.bit_depth <= 8 ? PixelFormat::kGrey : alpha_file ? PixelFormat::kRgba : PixelFormat::kRgb;
+  const int channels = format == PixelFormat::kGrey ? 1 : format == PixelFormat::kRgb ? 3 : 4;
+  const int spng_format = channels == 1 ? SPNG_FMT_G8 : channels == 3 ? SPNG_FMT_RGB8 : SPNG_FMT_RGBA8;
+  std::size_t size = 0;
+  if (int error = spng_decoded_image_size(context.get(), spng_format, &size)) fail("{}: {}", name, spng_strerror(error));
+  ImageU8 image(static_cast<int>(header.width), static_cast<int>(header.height), channels);
+  if (size != image.data.size()) fail("{}: unexpected picture size", name);
+  const int flags = channels == 4 ? SPNG_DECODE_TRNS : 0;
+  if (int error = spng_decode_image(context.get(), image.data.data(), size, spng_format, flags))
+    fail("{}: damaged PNG ({})", name, spng_strerror(error));
+  return image;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort) {
+  if (image.empty()) fail("cannot write an empty picture");
+  const std::size_t bpp = image.channels;
+  const std::size_t stride = bpp * image.width;
+  // 1. Filter: grey images are labels (long runs: no filter compresses best), colour rows take the better of Sub and Up.
+  std::vector<std::uint8_t> raw((stride + 1) * image.height);
+  std::vector<std::uint8_t> candidate(stride);
+  for (int v = 0; v < image.height; ++v) {
+    std::uint8_t* out = raw.data() + (stride + 1) * v;
+    const std::uint8_t* row = image.row(v);
+    if (bpp == 1) {
+      out[0] = 0;
+      std::copy(row, row + stride, out + 1);
+      continue;
+    }
+    out[0] = 1;
+    filter_sub(row, stride, bpp, out + 1);
+    if (v > 0) {
+      filter_up(row, image.row(v - 1), stride, candidate.data());
+      if (residual(candidate.data(), stride) < residual(out + 1, stride)) {
+        out[0] = 2;
+        std::copy(candidate.begin(), candidate.end(), out + 1);
+      }
+    }
+  }
+  // 2. Deflate and wrap.
+  std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
+      libdeflate_alloc_compressor(effort == PngEffort::kFast ? 1 : 8), libdeflate_free_compressor);
+  std::vector<std::uint8_t> packed(libdeflate_zlib_compress_bound(compressor.get(), raw.size()));
+  packed.resize(libdeflate_zlib_compress(compressor.get(), raw.data(), raw.size(), packed.data(), packed.size()));
+  std::vector<std::uint8_t> out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  out.reserve(packed.size() + 64);
+  std::vector<std::uint8_t> header;
+  put_u32_be(header, image.width);
+  put_u32_be(header, image.height);
+  const std::uint8_t colour_type = bpp == 1 ? 0 : bpp == 3 ? 2 : bpp == 4 ? 6 : 255;
+  if (colour_type == 255) fail("a PNG holds 1, 3 or 4 channels, not {}", bpp);
+  for (std::uint8_t byte : {std::uint8_t{8}, colour_type, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}}) header.push_back(byte);
+  put_chunk(out, "IHDR", header);
+  put_chunk(out, "IDAT", packed);
+  put_chunk(out, "IEND", {});
+  return out;
+}
+
+void write_png(const std::filesystem::path& path, const ImageU8& image, PngEffort effort) {
+  write_file_atomically(path, encode_png(image, effort));
+}
+
+std::vector<std::uint8_t> encode_jpeg(const ImageU8& image, int quality) {
+  std::unique_ptr<void, int (*)(tjhandle)> handle(tjInitCompress(), tjDestroy);
+  unsigned char* buffer = nullptr;
+  unsigned long size = 0;
+  const int format = image.channels == 1 ? TJPF_GRAY : image.channels == 3 ? TJPF_RGB : TJPF_RGBA;
+  const int status = tjCompress2(handle.get(), image.data.data(), image.width, 0, image.height, format, &buffer, &size,
+                                 image.channels == 1 ? TJSAMP_GRAY : TJSAMP_420, quality, 0);
+  std::unique_ptr<unsigned char, void (*)(unsigned char*)> owner(buffer, tjFree);
+  if (status != 0) fail("cannot encode a JPEG: {}", tjGetErrorStr2(handle.get()));
+  return {buffer, buffer + size};
+}
+
+ImageU8 decode_image(std::span<const std::uint8_t> bytes, PixelFormat format, const std::string& name) {
+  if (bytes.empty()) fail("{}: empty file", name);
+  return is_jpeg(bytes) ? decode_jpeg(bytes, format, name) : decode_png(bytes, format, name);
+}
+
+ImageU8 read_image(const std::filesystem::path& path, PixelFormat format) {
+  return decode_image(read_file(path), format, path.string());
+}
+
+ImageU8 resize_picture(const ImageU8& image, int width, int height) {
+  if (image.width == width && image.height == height) return image;
+  // A separable tent filter, widened when shrinking so that every source pixel counts (antialiased bilinear).
+  struct Tap {
+    int first;
+    std::vector<float> weights;
+  };
+  auto taps_for = [](int from, int to) {
+    std::vector<Tap> taps(to);
+    const double scale = static_cast<double>(from) / to;
+    const double radius = std::max(1.0, scale);
+    for (int i = 0; i < to; ++i) {
+      const double centre = (i + 0.5) * scale;
+      const int first = std::max(0, static_cast<int>(std::floor(centre - radius)));
+      const int last = std::min(from - 1, static_cast<int>(std::ceil(centre + radius)) - 1);
+      taps[i].first = first;
+      double sum = 0;
+      for (int s = first; s <= last; ++s) sum += std::max(0.0, 1.0 - std::abs((s + 0.5 - centre) / radius));
+      for (int s = first; s <= last; ++s)
+        taps[i].weights.push_back(static_cast<float>(std::max(0.0, 1.0 - std::abs((s + 0.5 - centre) / radius)) / sum));
+    }
+    return taps;
+  };
+  const int c = image.channels;
+  const auto taps_x = taps_for(image.width, width);
+  const auto taps_y = taps_for(image.height, height);
+  std::vector<float> wide(static_cast<std::size_t>(width) * image.height * c);
+  for (int v = 0; v < image.height; ++v)
+    for (int u = 0; u < width; ++u)
+      for (int k = 0; k < c; ++k) {
+        float sum = 0;
+        for (std::size_t t = 0; t < taps_x[u].weights.size(); ++t)
+          sum += taps_x[u].weights[t] * image.at(taps_x[u].first + static_cast<int>(t), v)[k];
+        wide[(static_cast<std::size_t>(v) * width + u) * c + k] = sum;
+      }
+  ImageU8 out(width, height, c);
+  const std::size_t stride = static_cast<std::size_t>(width) * c;
+  std::vector<float> line(stride);
+  for (int v = 0; v < height; ++v) {
+    std::fill(line.begin(), line.end(), 0.0F);
+    for (std::size_t t = 0; t < taps_y[v].weights.size(); ++t) {
+      const float* source = wide.data() + (taps_y[v].first + t) * stride;
+      for (std::size_t i = 0; i < stride; ++i) line[i] += taps_y[v].weights[t] * source[i];
+    }
+    for (std::size_t i = 0; i < stride; ++i)
+      out.data[v * stride + i] = static_cast<std::uint8_t>(std::clamp(line[i] + 0.5F, 0.0F, 255.0F));
+  }
+  return out;
+}
+
+ImageU8 resize_labels(const ImageU8& image, int width, int height) {
+  if (image.width == width && image.height == height) return image;
+  ImageU8 out(width, height, image.channels);
+  for (int v = 0; v < height; ++v) {
+    const int sv = std::min(image.height - 1, static_cast<int>((v + 0.5) * image.height / height));
+    for (int u = 0; u < width; ++u) {
+      const int su = std::min(image.width - 1, static_cast<int>((u + 0.5) * image.width / width));
+      std::copy_n(image.at(su, sv), image.channels, out.at(u, v));
+    }
+  }
+  return out;
+}
+
+}  // namespace bramble
