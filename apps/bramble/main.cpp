@@ -31,7 +31,8 @@ std::filesystem::path home_folder() {
   return std::filesystem::current_path();
 }
 
-std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder, const std::string& extension) {
+std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,
+                                   const std::string& extension) {
   namespace fs = std::filesystem;
   if (fs::exists(given)) return given;
   const fs::path shipped = home_folder() / folder;
@@ -66,7 +67,9 @@ int main(int argc, char** argv) {
   app.add_flag("-v,--verbose", verbose, "say more");
   app.add_flag("-q,--quiet", quiet, "only warnings and errors");
   app.parse_complete_callback([&] {
-    bramble::set_verbosity(quiet ? bramble::Verbosity::kQuiet : verbose ? bramble::Verbosity::kVerbose : bramble::Verbosity::kNormal);
+    bramble::set_verbosity(quiet     ? bramble::Verbosity::kQuiet
+                           : verbose ? bramble::Verbosity::kVerbose
+                                     : bramble::Verbosity::kNormal);
     bramble::set_thread_count(common.threads);
     bramble::install_interrupt_handler();
   });

@@ -67,18 +67,22 @@ ImageU8 decode_png(std::span<const std::uint8_t> bytes, PixelFormat format, cons
   spng_set_png_buffer(context.get(), bytes.data(), bytes.size());
   spng_set_image_limits(context.get(), 1U << 16, 1U << 16);
   spng_ihdr header{};
-  if (int error = spng_get_ihdr(context.get(), &header)) fail("{}: not a readable picture ({})", name, spng_strerror(error));
+  if (int error = spng_get_ihdr(context.get(), &header))
+    fail("{}: not a readable picture ({})", name, spng_strerror(error));
   const bool grey_file = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE;
   const bool alpha_file = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
   if (format == PixelFormat::kGrey && (!grey_file || header.bit_depth > 8))
     fail("{}: expected an 8-bit single-channel PNG, found colour type {} with {} bits", name, header.color_type,
          header.bit_depth);
   if (format == PixelFormat::kAsStored)
-    format = grey_file && header.bit_depth <= 8 ? PixelFormat::kGrey : alpha_file ? PixelFormat::kRgba : PixelFormat::kRgb;
+    format = grey_file && header.bit_depth <= 8 ? PixelFormat::kGrey
+             : alpha_file                       ? PixelFormat::kRgba
+                                                : PixelFormat::kRgb;
   const int channels = format == PixelFormat::kGrey ? 1 : format == PixelFormat::kRgb ? 3 : 4;
   const int spng_format = channels == 1 ? SPNG_FMT_G8 : channels == 3 ? SPNG_FMT_RGB8 : SPNG_FMT_RGBA8;
   std::size_t size = 0;
-  if (int error = spng_decoded_image_size(context.get(), spng_format, &size)) fail("{}: {}", name, spng_strerror(error));
+  if (int error = spng_decoded_image_size(context.get(), spng_format, &size))
+    fail("{}: {}", name, spng_strerror(error));
   ImageU8 image(static_cast<int>(header.width), static_cast<int>(header.height), channels);
   if (size != image.data.size()) fail("{}: unexpected picture size", name);
   const int flags = channels == 4 ? SPNG_DECODE_TRNS : 0;
@@ -93,7 +97,8 @@ std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort) {
   if (image.empty()) fail("cannot write an empty picture");
   const std::size_t bpp = image.channels;
   const std::size_t stride = bpp * image.width;
-  // 1. Filter: grey images are labels (long runs: no filter compresses best), colour rows take the better of Sub and Up.
+  // 1. Filter: grey images are labels (long runs: no filter compresses best), colour rows take the better of Sub and
+  // Up.
   std::vector<std::uint8_t> raw((stride + 1) * image.height);
   std::vector<std::uint8_t> candidate(stride);
   for (int v = 0; v < image.height; ++v) {
@@ -126,7 +131,8 @@ std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort) {
   put_u32_be(header, image.height);
   const std::uint8_t colour_type = bpp == 1 ? 0 : bpp == 3 ? 2 : bpp == 4 ? 6 : 255;
   if (colour_type == 255) fail("a PNG holds 1, 3 or 4 channels, not {}", bpp);
-  for (std::uint8_t byte : {std::uint8_t{8}, colour_type, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}}) header.push_back(byte);
+  for (std::uint8_t byte : {std::uint8_t{8}, colour_type, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}})
+    header.push_back(byte);
   put_chunk(out, "IHDR", header);
   put_chunk(out, "IDAT", packed);
   put_chunk(out, "IEND", {});

@@ -12,7 +12,8 @@ std::unique_ptr<tbb::global_control> g_limit;  // NOLINT: TBB's own process-wide
 
 void set_thread_count(int threads) {
   g_limit.reset();
-  if (threads > 0) g_limit = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism, threads);
+  if (threads > 0)
+    g_limit = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism, threads);
 }
 
 int thread_count() {

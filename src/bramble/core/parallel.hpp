@@ -14,9 +14,10 @@ int thread_count();
 /// Runs body(i) for i in [0, count) on the pool. Results must not depend on the order or the number of threads.
 template <typename Body>
 void parallel_for(std::size_t count, const Body& body, std::size_t grain = 1) {
-  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, grain), [&](const tbb::blocked_range<std::size_t>& range) {
-    for (std::size_t i = range.begin(); i != range.end(); ++i) body(i);
-  });
+  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, count, grain),
+                    [&](const tbb::blocked_range<std::size_t>& range) {
+                      for (std::size_t i = range.begin(); i != range.end(); ++i) body(i);
+                    });
 }
 
 }  // namespace bramble

@@ -8,9 +8,10 @@ namespace bramble {
 Pose pose_from_xyz_rpy(double x, double y, double z, double roll, double pitch, double yaw) {
   Pose pose = Pose::Identity();
   pose.translation() = Eigen::Vector3d(x, y, z);
-  pose.linear() = (Eigen::AngleAxisd(yaw, Eigen::Vector3d::UnitZ()) * Eigen::AngleAxisd(pitch, Eigen::Vector3d::UnitY()) *
-                   Eigen::AngleAxisd(roll, Eigen::Vector3d::UnitX()))
-                      .toRotationMatrix();
+  pose.linear() =
+      (Eigen::AngleAxisd(yaw, Eigen::Vector3d::UnitZ()) * Eigen::AngleAxisd(pitch, Eigen::Vector3d::UnitY()) *
+       Eigen::AngleAxisd(roll, Eigen::Vector3d::UnitX()))
+          .toRotationMatrix();
   return pose;
 }
 

@@ -17,7 +17,11 @@ std::string clock_text(double seconds) {
 }  // namespace
 
 Progress::Progress(std::string title, std::uint64_t total)
-    : title_(std::move(title)), total_(total), terminal_(::isatty(STDERR_FILENO) == 1), begin_(std::chrono::steady_clock::now()), drawn_(begin_) {
+    : title_(std::move(title)),
+      total_(total),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      begin_(std::chrono::steady_clock::now()),
+      drawn_(begin_) {
   if (terminal_) draw(false);
 }
 
@@ -57,7 +61,8 @@ void Progress::draw(bool last) {
     line += fmt::format(" {}", done_);
   }
   line += fmt::format("  {:.1f}/s  {}", rate, clock_text(elapsed));
-  if (!last && total_ > done_ && done_ > 0) line += fmt::format("  {} left", clock_text(static_cast<double>(total_ - done_) / rate));
+  if (!last && total_ > done_ && done_ > 0)
+    line += fmt::format("  {} left", clock_text(static_cast<double>(total_ - done_) / rate));
   if (!note_.empty()) line += "  " + note_;
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[2K" : "", line, !terminal_ || last ? "\n" : "");
   std::fflush(stderr);

@@ -70,7 +70,8 @@ void YamlReader::finish() {
       const auto key = item.first.as<std::string>("");
       if (std::find(entry.keys.begin(), entry.keys.end(), key) != entry.keys.end()) continue;
       const auto suggestion = nearest_word(key, entry.keys);
-      problems_.push_back(fmt::format("{}:{}: unknown key '{}'{}", name_, item.first.Mark().line + 1, joined(entry.path, key),
+      problems_.push_back(fmt::format("{}:{}: unknown key '{}'{}", name_, item.first.Mark().line + 1,
+                                      joined(entry.path, key),
                                       suggestion.empty() ? "" : fmt::format("; did you mean '{}'?", suggestion)));
     }
   }
@@ -122,7 +123,9 @@ void YamlBlock::get(const std::string& key, int& value, int low, int high) {
   if (read < low || read > high) return complain(key, fmt::format("is {}, must lie in [{}, {}]", read, low, high));
   value = read;
 }
-void YamlBlock::get(const std::string& key, std::uint64_t& value) { scalar(key, value, "a whole number, not negative"); }
+void YamlBlock::get(const std::string& key, std::uint64_t& value) {
+  scalar(key, value, "a whole number, not negative");
+}
 void YamlBlock::get(const std::string& key, bool& value) { scalar(key, value, "true or false"); }
 void YamlBlock::get(const std::string& key, std::string& value) { scalar(key, value, "a text"); }
 void YamlBlock::get(const std::string& key, std::string& value, const std::vector<std::string>& choices) {

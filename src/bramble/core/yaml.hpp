@@ -21,7 +21,8 @@ class YamlReader;
 
 class YamlBlock {
  public:
-  YamlBlock(YamlReader* reader, YAML::Node node, std::string path) : reader_(reader), node_(node), path_(std::move(path)) {}
+  YamlBlock(YamlReader* reader, YAML::Node node, std::string path)
+      : reader_(reader), node_(node), path_(std::move(path)) {}
 
   bool has(const std::string& key) const;
   void get(const std::string& key, double& value, double low = -1e300, double high = 1e300);

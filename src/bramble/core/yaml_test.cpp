@@ -22,7 +22,8 @@ TEST(Yaml, ReportsEveryProblemWithLineAndSuggestion) {
     const std::string text = error.what();
     EXPECT_NE(text.find("cam.yaml:1: 'fov_deg' is 200, must lie in [1, 179]"), std::string::npos) << text;
     EXPECT_NE(text.find("cam.yaml:3: 'sky.cloudiness' must be a number, not many"), std::string::npos) << text;
-    EXPECT_NE(text.find("cam.yaml:4: unknown key 'sky.turbidty'; did you mean 'turbidity'?"), std::string::npos) << text;
+    EXPECT_NE(text.find("cam.yaml:4: unknown key 'sky.turbidty'; did you mean 'turbidity'?"), std::string::npos)
+        << text;
   }
   EXPECT_EQ(fov_deg, 90) << "a refused value must not be taken";
 }
