@@ -18,23 +18,26 @@ struct GroundCover {
 /// The ground: a height field over the square [-size/2, size/2]² of the map frame, and what covers it.
 class Terrain {
  public:
-  double size_m = 256;             ///< side of the square
-  int samples = 0;                 ///< heights per side; spacing = size_m / (samples - 1)
-  std::vector<float> heights;      ///< [samples, samples], row = y from -size/2 up, column = x; metres
+  double size_m = 256;         ///< side of the square
+  int samples = 0;             ///< heights per side; spacing = size_m / (samples - 1)
+  std::vector<float> heights;  ///< [samples, samples], row = y from -size/2 up, column = x; metres
   /// Cover maps over the same square, finer than the heights: channels dirt, wear, wetness (0…255); row = y upwards.
   ImageU8 cover;
-  double water_level_m = -1e9;     ///< where the ground lies below, there is water (a pond)
+  double water_level_m = -1e9;  ///< where the ground lies below, there is water (a pond)
   ClassId grass_id = 0, dirt_id = 1, water_id = 5;
   // Materials of the ground, index World::materials.
   int grass_material = -1, dirt_material = -1, water_material = -1;
 
   double spacing_m() const { return size_m / (samples - 1); }
   bool contains(double x, double y) const;
-  /// Height [m] at (x, y), bilinear between samples exactly as the rendered triangles' corners; clamped at the rim.
+  /// Height [m] at (x, y) on the surface of triangles that is also rendered and driven on: each cell of four samples is
+  /// cut along the diagonal from sample (i, j) to (i + 1, j + 1) and is a plane on either side. Exact, and clamped to
+  /// the nearest point of the rim outside the square.
   double height(double x, double y) const;
-  /// Unit normal of the smooth surface.
+  /// Unit normal of the smooth surface: central differences at the samples, bilinear in between (for shading and for
+  /// placing things; the triangles themselves are flat).
   Eigen::Vector3d normal(double x, double y) const;
-  /// Bilinear reading of the cover maps.
+  /// Bilinear reading of the cover maps; a cover pixel's value belongs to its centre.
   GroundCover cover_at(double x, double y) const;
   /// grass or dirt by cover; water where the water stands above the ground.
   ClassId class_at(double x, double y) const;

@@ -16,22 +16,22 @@ namespace bramble {
 /// What a point of a mesh's surface looks like. Texture numbers index World::textures; -1: none.
 struct Material {
   std::string name;
-  int color_texture = -1;             ///< sRGB RGBA; alpha below alpha_cutoff is a hole
-  int normal_texture = -1;            ///< tangent-space normals, OpenGL convention (green up)
-  Eigen::Vector3f color{1, 1, 1};     ///< linear RGB factor
-  float alpha_cutoff = 0.0F;          ///< 0: opaque everywhere (no test needed)
-  float translucency = 0.0F;          ///< 0…1: share of sunlight on the back that shines through (leaves)
-  float roughness = 1.0F;             ///< 1: matt
+  int color_texture = -1;          ///< sRGB RGBA; alpha below alpha_cutoff is a hole
+  int normal_texture = -1;         ///< tangent-space normals, OpenGL convention (green up)
+  Eigen::Vector3f color{1, 1, 1};  ///< linear RGB factor
+  float alpha_cutoff = 0.0F;       ///< 0: opaque everywhere (no test needed)
+  float translucency = 0.0F;       ///< 0…1: share of sunlight on the back that shines through (leaves)
+  float roughness = 1.0F;          ///< 1: matt
 };
 
 /// Triangles in an asset frame A: z up, metres, origin at the foot of the plant or stone. Shared by many instances.
 struct Mesh {
   std::string name;
-  std::vector<Eigen::Vector3f> positions;            // [V], metres in A
-  std::vector<Eigen::Vector3f> normals;              // [V], unit
-  std::vector<Eigen::Vector2f> uvs;                  // [V], v downwards from the texture's top
+  std::vector<Eigen::Vector3f> positions;               // [V], metres in A
+  std::vector<Eigen::Vector3f> normals;                 // [V], unit
+  std::vector<Eigen::Vector2f> uvs;                     // [V], v downwards from the texture's top
   std::vector<std::array<std::uint32_t, 3>> triangles;  // [T]
-  std::vector<std::uint16_t> triangle_material;      // [T], indexes World::materials
+  std::vector<std::uint16_t> triangle_material;         // [T], indexes World::materials
 };
 
 /// Instance ids 0 and 1 are the ground and the water; the vehicle's are given by its actor; scattered things follow.
@@ -42,19 +42,19 @@ inline constexpr std::uint32_t kSkyInstanceId = std::numeric_limits<std::uint32_
 
 /// One scattered thing: a mesh at a place. Its class is that of the folder its mesh lies in.
 struct Instance {
-  std::uint32_t mesh = 0;             ///< indexes World::meshes
+  std::uint32_t mesh = 0;  ///< indexes World::meshes
   ClassId class_id = kIgnoreId;
   Eigen::Affine3f X_MA = Eigen::Affine3f::Identity();
-  Eigen::Vector3f tint{1, 1, 1};      ///< linear RGB factor, the plant's own shade
-  float collision_radius_m = 0.0F;    ///< around the foot; 0: a vehicle passes through (grass, flowers)
+  Eigen::Vector3f tint{1, 1, 1};    ///< linear RGB factor, the plant's own shade
+  float collision_radius_m = 0.0F;  ///< around the foot; 0: a vehicle passes through (grass, flowers)
 };
 
 /// Sun, sky and clouds. Light is in relative units: a sunlit white wall facing the sun has radiance about 1.
 struct Sky {
   Eigen::Vector3f sun_direction{0.4F, 0.3F, 0.85F};  ///< unit, in M, towards the sun
   Eigen::Vector3f sun_color{1.0F, 0.94F, 0.84F};     ///< linear RGB irradiance of the sun's beam
-  float turbidity = 3.0F;       ///< 2 clear … 8 hazy
-  float cloud_cover = 0.4F;     ///< 0…1
+  float turbidity = 3.0F;                            ///< 2 clear … 8 hazy
+  float cloud_cover = 0.4F;                          ///< 0…1
   std::uint64_t cloud_seed = 0;
   float haze_distance_m = 900;  ///< distance at which the far hills have lost 63 % of their contrast
   float exposure = 1.0F;        ///< factor before tone mapping

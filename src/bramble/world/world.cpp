@@ -1,0 +1,12 @@
+#include "bramble/world/world.hpp"
+
+namespace bramble {
+
+std::uint64_t World::effective_triangles() const {
+  std::uint64_t triangles = 0;
+  for (const Instance& instance : instances) triangles += meshes[instance.mesh].triangles.size();
+  if (terrain.samples > 1) triangles += 2ULL * (terrain.samples - 1) * (terrain.samples - 1);
+  return triangles;
+}
+
+}  // namespace bramble
