@@ -1,0 +1,266 @@
+#include "bramble/world/scatter.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "bramble/core/parallel.hpp"
+#include "bramble/core/random.hpp"
+#include "bramble/world/noise.hpp"
+
+namespace bramble {
+namespace {
+
+constexpr double kTile = 8.0;           // metres
+constexpr double kPathClearance = 1.2;  // free beside the path, metres
+constexpr double kPi = std::numbers::pi;
+
+// A thing with a place, before it is checked against its neighbours.
+struct Candidate {
+  float x, y;
+  float scale;
+  float lift;  // up a heap
+  std::uint32_t asset;
+  float yaw, lean, lean_direction;
+  Eigen::Vector3f tint;
+};
+
+Candidate draw(const LayerScenario& layer, std::size_t asset_count, double x, double y, Random& random) {
+  Candidate c;
+  c.x = static_cast<float>(x);
+  c.y = static_cast<float>(y);
+  c.asset = random.below(static_cast<std::uint32_t>(asset_count));
+  c.scale = static_cast<float>(random.uniform(layer.scale[0], layer.scale[1]));
+  c.lift = 0;
+  c.yaw = static_cast<float>(random.uniform(0, 2 * kPi));
+  c.lean = static_cast<float>(random.uniform(0, layer.tilt_deg * kPi / 180));
+  c.lean_direction = static_cast<float>(random.uniform(0, 2 * kPi));
+  const double brightness = std::exp(layer.tint_variation * std::clamp(random.normal(), -2.0, 2.0));
+  // Hue wanders between the fresh and the dry: more red and less blue, or the other way round.
+  const double dryness = 0.5 * layer.tint_variation * std::clamp(random.normal(), -2.0, 2.0);
+  c.tint = {static_cast<float>(layer.tint[0] * brightness * (1 + dryness)),
+            static_cast<float>(layer.tint[1] * brightness),
+            static_cast<float>(layer.tint[2] * brightness * (1 - dryness))};
+  return c;
+}
+
+Instance place(const Candidate& c, const LayerScenario& layer, const ScatterAsset& asset, const Terrain& terrain) {
+  const Eigen::Vector3d ground = terrain.normal(c.x, c.y);
+  const Eigen::Vector3d up =
+      (Eigen::Vector3d::UnitZ() * (1 - layer.align_to_slope) + ground * layer.align_to_slope).normalized();
+  const Eigen::Quaterniond onto_slope = Eigen::Quaterniond::FromTwoVectors(Eigen::Vector3d::UnitZ(), up);
+  const Eigen::AngleAxisd lean(c.lean, Eigen::Vector3d(std::cos(c.lean_direction), std::sin(c.lean_direction), 0.0));
+  const Eigen::AngleAxisd yaw(c.yaw, Eigen::Vector3d::UnitZ());
+  Instance instance;
+  instance.mesh = asset.mesh;
+  instance.class_id = asset.class_id;
+  const Eigen::Matrix3d rotation = (onto_slope * lean * yaw).toRotationMatrix();
+  instance.X_MA.linear() = (rotation * static_cast<double>(c.scale)).cast<float>();
+  instance.X_MA.translation() =
+      Eigen::Vector3f(c.x, c.y, static_cast<float>(terrain.height(c.x, c.y) + c.lift - layer.sink_m * c.scale));
+  instance.tint = c.tint;
+  instance.collision_radius_m = static_cast<float>(layer.collision_radius_m * c.scale);
+  return instance;
+}
+
+// Which places are taken, for least distances. Buckets of `cell` metres over the square.
+class Occupied {
+ public:
+  Occupied(double size_m, double cell_m)
+      : size_m_(size_m), cells_(std::max(1, static_cast<int>(size_m / cell_m))), buckets_(cells_ * cells_) {}
+
+  // Whether something lies within `distance` + its own radius of the place. `reach` bounds that radius.
+  bool near(double x, double y, double distance, double reach) const {
+    const double cell = size_m_ / cells_;
+    const int r = static_cast<int>(std::ceil((distance + reach) / cell));
+    const int cx = index(x);
+    const int cy = index(y);
+    for (int j = std::max(0, cy - r); j <= std::min(cells_ - 1, cy + r); ++j)
+      for (int i = std::max(0, cx - r); i <= std::min(cells_ - 1, cx + r); ++i)
+        for (const auto& other : buckets_[static_cast<std::size_t>(j) * cells_ + i]) {
+          const double least = distance + other.radius;
+          if ((other.x - x) * (other.x - x) + (other.y - y) * (other.y - y) < least * least) return true;
+        }
+    return false;
+  }
+  void add(double x, double y, double radius) {
+    buckets_[static_cast<std::size_t>(index(y)) * cells_ + index(x)].push_back({x, y, radius});
+  }
+
+ private:
+  struct Place {
+    double x, y, radius;
+  };
+  int index(double coordinate) const {
+    return std::clamp(static_cast<int>((coordinate / size_m_ + 0.5) * cells_), 0, cells_ - 1);
+  }
+  double size_m_;
+  int cells_;
+  std::vector<std::vector<Place>> buckets_;
+};
+
+std::vector<Candidate> candidates_of_tile(const LayerScenario& layer, const LayerDensity& density,
+                                          std::size_t asset_count, std::uint64_t seed, int tiles, std::size_t tile,
+                                          double size_m) {
+  std::vector<Candidate> candidates;
+  const double tile_m = size_m / tiles;
+  const double x0 = (static_cast<double>(tile % tiles) / tiles - 0.5) * size_m;
+  const double y0 = (static_cast<double>(tile / tiles) / tiles - 0.5) * size_m;
+  Random random(seed, stream_of("layer " + layer.name), tile);
+  // Thinning: draw at the greatest density anywhere, keep with the share that holds here. The fraction of a place is
+  // rounded up or down by chance, so that the expected number is exact.
+  const double expected = density.greatest() * tile_m * tile_m;
+  const int count = static_cast<int>(std::floor(expected + random.uniform(0.0, 1.0)));
+  for (int i = 0; i < count; ++i) {
+    const double x = x0 + random.uniform(0.0, tile_m);
+    const double y = y0 + random.uniform(0.0, tile_m);
+    if (random.uniform(0.0, density.greatest()) >= density.at(x, y)) continue;
+    const int members =
+        layer.group_size[0] + static_cast<int>(random.below(layer.group_size[1] - layer.group_size[0] + 1));
+    for (int member = 0; member < members; ++member) {
+      // Members lie evenly over a disc; a heap is highest in its middle and bears its largest pieces low.
+      const double share = members == 1 ? 0.0 : (member + random.uniform(0.0, 1.0)) / members;
+      const double r = layer.group_radius_m * std::sqrt(share);
+      const double angle = random.uniform(0.0, 2 * kPi);
+      const double mx = x + r * std::cos(angle);
+      const double my = y + r * std::sin(angle);
+      Candidate candidate = draw(layer, asset_count, mx, my, random);
+      candidate.lift = static_cast<float>(layer.heap_height_m * (1 - share) * random.uniform(0.3, 1.0));
+      if (!density.allows(mx, my, layer.collision_radius_m * candidate.scale)) continue;
+      candidates.push_back(candidate);
+    }
+  }
+  return candidates;
+}
+
+}  // namespace
+
+bool matches_pattern(const std::string& name, const std::string& pattern) {
+  // Greedy matching with one point of return, at the last star.
+  std::size_t n = 0, p = 0, star = std::string::npos, resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+LayerDensity::LayerDensity(const LayerScenario& layer, const Scenario& scenario, const Terrain& terrain,
+                           const PathField& field)
+    : layer_(layer),
+      scenario_(scenario),
+      terrain_(terrain),
+      field_(field),
+      cluster_threshold_(-1e9),
+      cluster_seed_(stream_of("cluster " + layer.name)) {
+  if (layer.cluster_scale_m <= 0 || layer.cluster_coverage >= 1) return;
+  // The threshold that leaves the wanted share of this very terrain above it, from a regular sample.
+  const Noise noise(scenario.seed, cluster_seed_);
+  constexpr int kSide = 100;
+  std::vector<double> values;
+  values.reserve(kSide * kSide);
+  for (int j = 0; j < kSide; ++j)
+    for (int i = 0; i < kSide; ++i)
+      values.push_back(noise.fbm(((i + 0.5) / kSide - 0.5) * terrain.size_m, ((j + 0.5) / kSide - 0.5) * terrain.size_m,
+                                 layer.cluster_scale_m, 3));
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>((1 - layer.cluster_coverage) * (values.size() - 1));
+  std::nth_element(values.begin(), nth, values.end());
+  cluster_threshold_ = *nth;
+}
+
+double LayerDensity::greatest() const {
+  return std::max({layer_.density_per_m2, layer_.far_density_per_m2, layer_.rim_density_per_m2});
+}
+
+double LayerDensity::at(double x, double y) const {
+  const double distance = field_.rough_distance(x, y);
+  const double far =
+      smoothstep(layer_.thinning_m[0], std::max(layer_.thinning_m[1], layer_.thinning_m[0] + 0.01), distance);
+  double density = layer_.density_per_m2 + far * (layer_.far_density_per_m2 - layer_.density_per_m2);
+  const double rim =
+      smoothstep(scenario_.terrain.rim_width_m, 0.6 * scenario_.terrain.rim_width_m, rim_distance_m(terrain_, x, y));
+  density += rim * (layer_.rim_density_per_m2 - density);
+  if (layer_.cluster_scale_m > 0 && layer_.cluster_coverage < 1) {
+    // A narrow seam around the threshold keeps the patches' borders from being cut with a knife; it is centred, so
+    // that the coverage holds.
+    const Noise noise(scenario_.seed, cluster_seed_);
+    const double value = noise.fbm(x, y, layer_.cluster_scale_m, 3) - cluster_threshold_;
+    density *= std::clamp(0.5 + value / 0.06, 0.0, 1.0);
+  }
+  return density;
+}
+
+bool LayerDensity::allows(double x, double y, double radius_m) const {
+  if (!terrain_.contains(x, y)) return false;
+  const double height = terrain_.height(x, y);
+  if (terrain_.water_level_m > -1e8) {
+    const double above = height - terrain_.water_level_m;
+    if (above < layer_.above_water_m[0] || above > layer_.above_water_m[1]) return false;
+  }
+  double distance = field_.rough_distance(x, y);
+  if (distance < scenario_.path.width_m + 8) distance = std::abs(field_.locate(x, y).distance_m);
+  if (distance < layer_.path_distance_m[0] || distance > layer_.path_distance_m[1]) return false;
+  if (radius_m > 0 && distance < 0.5 * scenario_.path.width_m + kPathClearance + radius_m) return false;
+  if (!layer_.on_dirt && terrain_.cover_at(x, y).dirt >= 0.5F) return false;
+  if (layer_.slope_max_deg < 90) {
+    const double steepness = terrain_.normal(x, y).z();
+    if (steepness < std::cos(layer_.slope_max_deg * kPi / 180)) return false;
+  }
+  return true;
+}
+
+std::vector<Instance> scatter(const Scenario& scenario, const Terrain& terrain, const PathField& field,
+                              const std::vector<std::vector<ScatterAsset>>& assets) {
+  const int tiles = std::max(1, static_cast<int>(std::lround(terrain.size_m / kTile)));
+  std::vector<Instance> instances;
+  Occupied solid(terrain.size_m, 4.0);  // trunks and boulders of all layers so far
+  double largest_solid = 0;
+  for (std::size_t l = 0; l < scenario.layers.size(); ++l) {
+    const LayerScenario& layer = scenario.layers[l];
+    if (assets[l].empty()) continue;
+    const LayerDensity density(layer, scenario, terrain, field);
+    if (density.greatest() <= 0) continue;
+    std::vector<std::vector<Candidate>> by_tile(static_cast<std::size_t>(tiles) * tiles);
+    parallel_for(by_tile.size(), [&](std::size_t tile) {
+      by_tile[tile] = candidates_of_tile(layer, density, assets[l].size(), scenario.seed, tiles, tile, terrain.size_m);
+    });
+    // Distances are kept in tile order, one after another: few things need it, and the order is part of the result.
+    std::vector<Candidate> kept;
+    Occupied own(terrain.size_m, std::max(1.0, layer.spacing_m));
+    for (const auto& candidates : by_tile)
+      for (const Candidate& c : candidates) {
+        const double radius = layer.collision_radius_m * c.scale;
+        if (layer.heap_height_m <= 0 && solid.near(c.x, c.y, 0.7 * radius, largest_solid)) continue;
+        if (layer.spacing_m > 0) {
+          if (own.near(c.x, c.y, layer.spacing_m, 0)) continue;
+          own.add(c.x, c.y, 0);
+        }
+        kept.push_back(c);
+      }
+    if (layer.collision_radius_m > 0)
+      for (const Candidate& c : kept) {
+        const double radius = layer.collision_radius_m * c.scale;
+        largest_solid = std::max(largest_solid, radius);
+        solid.add(c.x, c.y, radius);
+      }
+    const std::size_t begin = instances.size();
+    instances.resize(begin + kept.size());
+    parallel_for(
+        kept.size(),
+        [&](std::size_t i) { instances[begin + i] = place(kept[i], layer, assets[l][kept[i].asset], terrain); }, 256);
+  }
+  return instances;
+}
+
+}  // namespace bramble

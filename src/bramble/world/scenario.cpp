@@ -1,0 +1,204 @@
+#include "bramble/world/scenario.hpp"
+
+#include <algorithm>
+#include <numbers>
+#include <set>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/yaml.hpp"
+
+namespace bramble {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Reads `key: [low, high]`, both within [least, most] and in order.
+template <typename T>
+void get_interval(YamlBlock& block, const std::string& key, std::array<T, 2>& value, double least, double most) {
+  std::vector<double> read{static_cast<double>(value[0]), static_cast<double>(value[1])};
+  block.get(key, read, 2);
+  if (read.size() != 2) return;
+  if (!(read[0] >= least && read[1] <= most && read[0] <= read[1]))
+    return block.complain(key, fmt::format("is [{}, {}], must be [low, high] with {} <= low <= high <= {}", read[0],
+                                           read[1], least, most));
+  value = {static_cast<T>(read[0]), static_cast<T>(read[1])};
+}
+
+void get_tint(YamlBlock& block, const std::string& key, std::array<double, 3>& value) {
+  std::vector<double> read(value.begin(), value.end());
+  block.get(key, read, 3);
+  for (double channel : read)
+    if (!(channel >= 0 && channel <= 4))
+      return block.complain(key, fmt::format("holds {}, linear red, green and blue must lie in [0, 4]", channel));
+  std::copy_n(read.begin(), 3, value.begin());
+}
+
+void read_terrain(YamlBlock block, TerrainScenario& t) {
+  block.get("size_m", t.size_m, 256, 1024);
+  block.get("height_samples", t.height_samples, 129, 4097);
+  block.get("cover_pixels", t.cover_pixels, 256, 16384);
+  block.get("hill_height_m", t.hill_height_m, 0, 60);
+  block.get("hill_scale_m", t.hill_scale_m, 20, 500);
+  block.get("bump_height_m", t.bump_height_m, 0, 0.5);
+  block.get("gully_depth_m", t.gully_depth_m, 0, 5);
+  block.get("rim_height_m", t.rim_height_m, 0, 80);
+  block.get("rim_width_m", t.rim_width_m, 1, 200);
+  block.get("bare_patches", t.bare_patches, 0, 0.9);
+}
+
+void read_path(YamlBlock block, PathScenario& p, double size_m) {
+  block.get("seed", p.seed);
+  block.get("length_m", p.length_m, 150, 5000);
+  block.get("winding", p.winding, 0, 0.5);
+  block.get("min_radius_m", p.min_radius_m, 6, 100);
+  block.get("max_slope", p.max_slope, 0.01, 0.4);
+  block.get("width_m", p.width_m, 1.5, 10);
+  block.get("rut_spacing_m", p.rut_spacing_m, 0.8, 4);
+  block.get("rut_depth_m", p.rut_depth_m, 0, 0.3);
+  block.get("wear", p.wear, 0, 1);
+  block.get("wear_scale_m", p.wear_scale_m, 5, 500);
+  block.get("island_width_m", p.island_width_m, 0, 4);
+  block.get("edge_noise_m", p.edge_noise_m, 0, 1.5);
+  const double reach_m = p.length_m / (2 * std::numbers::pi) * (1 + p.winding) + 0.5 * p.width_m + 10;
+  if (reach_m > 0.5 * size_m)
+    block.complain("length_m",
+                   fmt::format("is {}: the loop reaches {:.0f} m from the centre, the terrain only {:.0f} m; "
+                               "make length_m or winding smaller, or terrain.size_m larger",
+                               p.length_m, reach_m, 0.5 * size_m));
+  if (p.min_radius_m > 0.9 * p.length_m / (2 * std::numbers::pi))
+    block.complain("min_radius_m",
+                   fmt::format("is {}, too wide a bend for a loop of {} m", p.min_radius_m, p.length_m));
+  if (p.rut_spacing_m > p.width_m - 0.4)
+    block.complain("rut_spacing_m", fmt::format("is {}, must leave 0.2 m beside each rut of a path of {} m",
+                                                p.rut_spacing_m, p.width_m));
+}
+
+void read_water(YamlBlock block, WaterScenario& w, const PathScenario& path) {
+  block.get("level_m", w.level_m, -100, 100);
+  block.get("shore_m", w.shore_m, 0, 10);
+  for (YamlBlock& entry : block.list("ponds")) {
+    PondScenario pond;
+    entry.get("at", pond.at, 0, 1);
+    entry.get("side", pond.side, {"left", "right"});
+    entry.get("offset_m", pond.offset_m, 1, 300);
+    entry.get("length_m", pond.length_m, 2, 200);
+    entry.get("width_m", pond.width_m, 2, 200);
+    entry.get("depth_m", pond.depth_m, 0.2, 10);
+    const double least_m = 0.5 * (pond.width_m + path.width_m) + 1.5;
+    if (pond.offset_m < least_m)
+      entry.complain("offset_m", fmt::format("is {}, must be at least {:.1f}, or the path would run into the pond",
+                                             pond.offset_m, least_m));
+    w.ponds.push_back(pond);
+  }
+}
+
+void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario layer,
+                std::vector<LayerScenario>& layers) {
+  layer.class_name = default_class;
+  entry.get("name", layer.name);
+  if (!entry.has("name") || layer.name.empty()) entry.complain("", "needs a 'name' of its own");
+  for (const auto& other : layers)
+    if (other.name == layer.name && !layer.name.empty())
+      entry.complain("name",
+                     fmt::format("'{}' stands twice; the name seeds the layer and must be its own", layer.name));
+  entry.get("class", layer.class_name);
+  if (layer.class_name.empty()) entry.complain("", "needs a 'class' (a folder of the assets)");
+  entry.get("assets", layer.assets);
+  entry.get("density_per_m2", layer.density_per_m2, 0, 200);
+  layer.far_density_per_m2 = layer.density_per_m2;
+  entry.get("far_density_per_m2", layer.far_density_per_m2, 0, 200);
+  layer.rim_density_per_m2 = layer.far_density_per_m2;
+  entry.get("rim_density_per_m2", layer.rim_density_per_m2, 0, 200);
+  get_interval(entry, "thinning_m", layer.thinning_m, 0, 1e4);
+  get_interval(entry, "path_distance_m", layer.path_distance_m, 0, 1e4);
+  get_interval(entry, "above_water_m", layer.above_water_m, -20, 1e4);
+  entry.get("on_dirt", layer.on_dirt);
+  entry.get("slope_max_deg", layer.slope_max_deg, 0, 90);
+  entry.get("cluster_scale_m", layer.cluster_scale_m, 0, 500);
+  entry.get("cluster_coverage", layer.cluster_coverage, 0.01, 1);
+  get_interval(entry, "group_size", layer.group_size, 1, 200);
+  entry.get("group_radius_m", layer.group_radius_m, 0, 50);
+  entry.get("heap_height_m", layer.heap_height_m, 0, 5);
+  get_interval(entry, "scale", layer.scale, 0.01, 20);
+  entry.get("tilt_deg", layer.tilt_deg, 0, 180);
+  entry.get("align_to_slope", layer.align_to_slope, 0, 1);
+  entry.get("sink_m", layer.sink_m, -1, 5);
+  entry.get("spacing_m", layer.spacing_m, 0, 100);
+  entry.get("collision_radius_m", layer.collision_radius_m, 0, 5);
+  get_tint(entry, "tint", layer.tint);
+  entry.get("tint_variation", layer.tint_variation, 0, 0.5);
+  layers.push_back(std::move(layer));
+}
+
+void read_sky(YamlBlock block, SkyScenario& sky) {
+  block.get("sun_azimuth_deg", sky.sun_azimuth_deg, -360, 360);
+  block.get("sun_elevation_deg", sky.sun_elevation_deg, 2, 90);
+  block.get("turbidity", sky.turbidity, 1.7, 10);
+  block.get("cloud_cover", sky.cloud_cover, 0, 1);
+  block.get("cloud_seed", sky.cloud_seed);
+  block.get("haze_distance_m", sky.haze_distance_m, 20, 1e6);
+  block.get("exposure", sky.exposure, 0.05, 20);
+}
+
+// A path given in the scenario: beside the scenario if it is there, else under home.
+fs::path resolved(const fs::path& given, const fs::path& scenario_folder, const fs::path& home) {
+  if (given.is_absolute()) return given;
+  if (!scenario_folder.empty() && fs::exists(scenario_folder / given)) return scenario_folder / given;
+  return home / given;
+}
+
+Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::path& home) {
+  Scenario scenario;
+  YamlBlock root = reader.root();
+  root.get("name", scenario.name);
+  root.get("seed", scenario.seed);
+  std::string ontology = scenario.ontology.string();
+  std::string assets = scenario.assets.string();
+  std::string sensors = scenario.sensors.string();
+  root.get("ontology", ontology);
+  root.get("assets", assets);
+  root.get("sensors", sensors);
+  read_terrain(root.block("terrain"), scenario.terrain);
+  read_path(root.block("path"), scenario.path, scenario.terrain.size_m);
+  read_water(root.block("water"), scenario.water, scenario.path);
+  YamlBlock ground = root.block("ground");
+  get_tint(ground, "grass_tint", scenario.ground.grass_tint);
+  get_tint(ground, "dirt_tint", scenario.ground.dirt_tint);
+  get_tint(ground, "water_tint", scenario.ground.water_tint);
+  for (YamlBlock& entry : root.list("vegetation")) read_layer(entry, "", {}, scenario.layers);
+  LayerScenario stone;
+  stone.on_dirt = true;
+  stone.tilt_deg = 30;
+  for (YamlBlock& entry : root.list("rubble")) read_layer(entry, "rubble", stone, scenario.layers);
+  read_sky(root.block("sky"), scenario.sky);
+  YamlBlock drive = root.block("drive");
+  drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
+  drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);
+
+  scenario.ontology = resolved(ontology, scenario_folder, home);
+  scenario.assets = resolved(assets, scenario_folder, home);
+  scenario.sensors = resolved(sensors, scenario_folder, home);
+  if (!fs::exists(scenario.ontology))
+    root.complain("ontology", fmt::format("names {}, which does not exist", scenario.ontology.string()));
+  reader.finish();
+  return scenario;
+}
+
+}  // namespace
+
+Scenario load_scenario(const fs::path& file, const fs::path& home) {
+  YamlReader reader(file);
+  Scenario scenario = read(reader, fs::absolute(file).parent_path(), home);
+  scenario.file = file;
+  if (scenario.name.empty()) scenario.name = file.stem().string();
+  return scenario;
+}
+
+Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home) {
+  YamlReader reader(text, name);
+  Scenario scenario = read(reader, {}, home);
+  if (scenario.name.empty()) scenario.name = name;
+  return scenario;
+}
+
+}  // namespace bramble

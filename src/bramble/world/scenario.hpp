@@ -1,0 +1,135 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace bramble {
+
+/// A scenario file, block by block; docs/scenario.md explains it for users. Every struct is one YAML block, every
+/// member one key of the same name, with its default. Metres, degrees, seconds; ranges stand in scenario.cpp.
+
+/// `terrain:` the height field.
+struct TerrainScenario {
+  double size_m = 256;          ///< side of the square
+  int height_samples = 769;     ///< heights per side
+  int cover_pixels = 4096;      ///< pixels per side of the cover maps
+  double hill_height_m = 14;    ///< from the hollows to the tops
+  double hill_scale_m = 95;     ///< from one hill to the next
+  double bump_height_m = 0.12;  ///< unevenness at the scale of a vehicle
+  double gully_depth_m = 1.2;   ///< shallow winding gullies; 0: none
+  double rim_height_m = 14;     ///< the hills that close the horizon, at the border of the square
+  double rim_width_m = 45;      ///< width of their slope
+  double bare_patches = 0.02;   ///< share of open ground that is bare dirt
+};
+
+/// `path:` a worn track of two ruts in a closed loop around the terrain's centre.
+struct PathScenario {
+  std::uint64_t seed = 0;    ///< shape of the loop; 0: the scenario's seed
+  double length_m = 550;     ///< seen from above
+  double winding = 0.22;     ///< deviation of the loop from a circle, share of its radius
+  double min_radius_m = 14;  ///< tightest bend of the centre line
+  double max_slope = 0.12;   ///< rise over run along the track
+  double width_m = 3.2;
+  double rut_spacing_m = 1.6;  ///< between the centres of the ruts
+  double rut_depth_m = 0.07;
+  double wear = 0.6;            ///< 0 hardly used (grass in the ruts) … 1 bare from edge to edge
+  double wear_scale_m = 30;     ///< length over which the wear changes
+  double island_width_m = 0.8;  ///< of the grass between the ruts at mean wear
+  double edge_noise_m = 0.3;    ///< how far the edges wander
+};
+
+/// One entry of `water: ponds:`.
+struct PondScenario {
+  double at = 0.3;            ///< where along the path, share of the loop
+  std::string side = "left";  ///< of the path: left or right
+  double offset_m = 14;       ///< from the path's centre line to the pond's centre
+  double length_m = 32;       ///< along the path
+  double width_m = 20;        ///< across
+  double depth_m = 1.4;
+};
+
+/// `water:` ponds; they share one level.
+struct WaterScenario {
+  double level_m = 0;
+  double shore_m = 1.2;  ///< width of the muddy strip around the water
+  std::vector<PondScenario> ponds;
+};
+
+/// One entry of `vegetation:` or `rubble:`: a kind of thing scattered over the ground.
+struct LayerScenario {
+  std::string name;                 ///< unique; seeds the layer
+  std::string class_name;           ///< folder of assets; in `rubble:` it is rubble unless said otherwise
+  std::vector<std::string> assets;  ///< mesh names or patterns with *; empty: the whole folder
+  double density_per_m2 = 0;        ///< places per square metre where the layer is at its densest (see cluster)
+  double far_density_per_m2 = 0;    ///< far from the path; default: density_per_m2
+  double rim_density_per_m2 = 0;    ///< on the hills at the border; default: far_density_per_m2
+  std::array<double, 2> thinning_m = {20, 50};        ///< distance to the centre line over which near becomes far
+  std::array<double, 2> path_distance_m = {0, 1e4};   ///< grows only at such distances from the centre line
+  std::array<double, 2> above_water_m = {0.05, 1e4};  ///< grows only at such heights above the water level
+  bool on_dirt = false;                               ///< may lie on bare dirt
+  double slope_max_deg = 60;
+  double cluster_scale_m = 0;              ///< size of the patches in which the layer grows; 0: everywhere
+  double cluster_coverage = 0.5;           ///< share of the ground inside patches
+  std::array<int, 2> group_size = {1, 1};  ///< things per place
+  double group_radius_m = 0;
+  double heap_height_m = 0;  ///< a group is piled up to this height in its middle
+  std::array<double, 2> scale = {0.8, 1.2};
+  double tilt_deg = 0;                     ///< largest lean
+  double align_to_slope = 0;               ///< 0 upright … 1 square to the ground
+  double sink_m = 0.02;                    ///< how deep the foot is below the ground, at scale 1
+  double spacing_m = 0;                    ///< least distance between two of the layer
+  double collision_radius_m = 0;           ///< at scale 1; 0: a vehicle passes through
+  std::array<double, 3> tint = {1, 1, 1};  ///< linear RGB factor
+  double tint_variation = 0.1;             ///< standard deviation of brightness and hue from one to the next
+};
+
+/// `ground:` linear RGB factors of the ground's materials.
+struct GroundScenario {
+  std::array<double, 3> grass_tint = {1, 1, 1};
+  std::array<double, 3> dirt_tint = {1, 1, 1};
+  std::array<double, 3> water_tint = {1, 1, 1};
+};
+
+/// `sky:` sun, haze and clouds.
+struct SkyScenario {
+  double sun_azimuth_deg = 220;  ///< counter-clockwise from the map's x axis (east)
+  double sun_elevation_deg = 38;
+  double turbidity = 3;
+  double cloud_cover = 0.35;
+  std::uint64_t cloud_seed = 0;  ///< 0: the scenario's seed
+  double haze_distance_m = 900;
+  double exposure = 1;
+};
+
+/// `drive:` where and how fast drivers go unless told otherwise.
+struct DriveScenario {
+  double start_s_m = 0;  ///< arc length of the start on the path
+  double speed_limit_mps = 6;
+};
+
+struct Scenario {
+  std::filesystem::path file;  ///< where it was read from
+  std::string name;
+  std::uint64_t seed = 1;
+  std::filesystem::path ontology = "ontologies/bramble.yaml";
+  std::filesystem::path assets = "assets";  ///< folder of class folders
+  std::filesystem::path sensors = "config/objects.json";
+  TerrainScenario terrain;
+  PathScenario path;
+  WaterScenario water;
+  GroundScenario ground;
+  std::vector<LayerScenario> layers;  ///< `vegetation:` then `rubble:`
+  SkyScenario sky;
+  DriveScenario drive;
+};
+
+/// Reads a scenario. A relative path inside it (ontology, assets, sensors) means the scenario's folder if it is there,
+/// else `home` (the folder that holds ontologies/); the result holds full paths. Throws one Error that lists every
+/// mistake with file, line, key, value and the range or the choices.
+Scenario load_scenario(const std::filesystem::path& file, const std::filesystem::path& home);
+/// The same for text; `name` stands in messages, relative paths mean `home`.
+Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home);
+
+}  // namespace bramble
