@@ -1,0 +1,116 @@
+#include "bramble/world/scenario.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+
+namespace bramble {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+const fs::path kHome = BRAMBLE_SOURCE_DIR;
+
+std::string message_of(const std::string& text) {
+  try {
+    parse_scenario(text, "test.yaml", kHome);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Scenario, DefaultsHoldWhereKeysAreAbsent) {
+  const Scenario scenario = parse_scenario("name: empty", "test.yaml", kHome);
+  EXPECT_EQ(scenario.name, "empty");
+  EXPECT_EQ(scenario.terrain.size_m, 256);
+  EXPECT_EQ(scenario.path.width_m, 3.2);
+  EXPECT_TRUE(scenario.layers.empty());
+  EXPECT_EQ(scenario.ontology, kHome / "ontologies/bramble.yaml");
+}
+
+TEST(Scenario, ReadsLayersWithTheirFallbacks) {
+  const Scenario scenario = parse_scenario(R"(
+vegetation:
+  - {name: a, class: grass, density_per_m2: 2}
+  - {name: b, class: tree, density_per_m2: 2, far_density_per_m2: 0.5, scale: [0.5, 0.9], tint: [1, 0.5, 0]}
+rubble:
+  - {name: c, group_size: [3, 9]}
+)",
+                                           "test.yaml", kHome);
+  ASSERT_EQ(scenario.layers.size(), 3U);
+  EXPECT_EQ(scenario.layers[0].far_density_per_m2, 2);
+  EXPECT_EQ(scenario.layers[0].rim_density_per_m2, 2);
+  EXPECT_EQ(scenario.layers[1].rim_density_per_m2, 0.5);
+  EXPECT_EQ(scenario.layers[1].scale[1], 0.9);
+  EXPECT_EQ(scenario.layers[1].tint[1], 0.5);
+  EXPECT_EQ(scenario.layers[2].class_name, "rubble");
+  EXPECT_TRUE(scenario.layers[2].on_dirt);
+  EXPECT_EQ(scenario.layers[2].group_size[1], 9);
+}
+
+TEST(Scenario, ReportsEveryMistakeWithItsLine) {
+  const std::string message = message_of(R"(name: wrong
+terrain:
+  size_m: 100
+  hil_height_m: 3
+path:
+  length_m: many
+water:
+  ponds:
+    - {side: above, offset_m: 2}
+vegetation:
+  - {class: grass, scale: [2, 1]}
+  - {name: x, class: grass, tint: [1, 2]}
+sky:
+  sun_elevation_deg: .nan
+)");
+  EXPECT_THAT(message, HasSubstr("test.yaml:3: 'terrain.size_m' is 100, must lie in [256, 1024]"));
+  EXPECT_THAT(message, HasSubstr("test.yaml:4: unknown key 'terrain.hil_height_m'; did you mean 'hill_height_m'?"));
+  EXPECT_THAT(message, HasSubstr("test.yaml:6: 'path.length_m' must be a number, not many"));
+  EXPECT_THAT(message, AllOf(HasSubstr("test.yaml:9:"), HasSubstr("must be one of: left, right"),
+                             HasSubstr("the path would run into the pond")));
+  EXPECT_THAT(message, HasSubstr("test.yaml:11:"));
+  EXPECT_THAT(message, HasSubstr("needs a 'name'"));
+  EXPECT_THAT(message, HasSubstr("is [2, 1], must be [low, high]"));
+  EXPECT_THAT(message, HasSubstr("has 2 numbers, must have 3"));
+  EXPECT_THAT(message, HasSubstr("test.yaml:14: 'sky.sun_elevation_deg'"));
+}
+
+TEST(Scenario, RefusesAPathThatLeavesTheTerrainAndRepeatedNames) {
+  EXPECT_THAT(message_of("path: {length_m: 1000}"), HasSubstr("the loop reaches"));
+  EXPECT_THAT(message_of("path: {rut_spacing_m: 3.1}"), HasSubstr("beside each rut"));
+  EXPECT_THAT(message_of("path: {min_radius_m: 100}"), HasSubstr("too wide a bend"));
+  EXPECT_THAT(message_of("vegetation: [{name: a, class: tree}, {name: a, class: bush}]"), HasSubstr("stands twice"));
+  EXPECT_THAT(message_of("ontology: nowhere.yaml"), HasSubstr("does not exist"));
+  EXPECT_THAT(message_of("vegetation: 3"), HasSubstr("must be a list"));
+  EXPECT_THAT(message_of("just text"), HasSubstr("test.yaml:1"));
+}
+
+TEST(Scenario, PathsInsideMeanItsOwnFolderFirst) {
+  const fs::path folder = fs::path(testing::TempDir()) / "bramble_scenario_test";
+  write_file_atomically(folder / "own.yaml", "name: own\nassets: my_assets\n");
+  fs::create_directories(folder / "my_assets");
+  EXPECT_EQ(load_scenario(folder / "own.yaml", kHome).assets, fs::absolute(folder) / "my_assets");
+  fs::remove_all(folder / "my_assets");
+  EXPECT_EQ(load_scenario(folder / "own.yaml", kHome).assets, kHome / "my_assets");
+  EXPECT_THROW(load_scenario(folder / "missing.yaml", kHome), Error);
+  fs::remove_all(folder);
+}
+
+TEST(Scenario, EveryShippedFileLoads) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(kHome / "scenarios")) {
+    if (entry.path().extension() != ".yaml") continue;
+    EXPECT_NO_THROW(load_scenario(entry.path(), kHome)) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 3);
+}
+
+}  // namespace
+}  // namespace bramble
