@@ -1,7 +1,9 @@
 # Flags common to every target. No -ffast-math and no contraction: the same source gives the same
 # bits on every machine (docs/decisions/002-determinism.md).
 add_library(bramble_flags INTERFACE)
-target_compile_options(bramble_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -ffp-contract=off)
+target_compile_options(bramble_flags INTERFACE -Wall -Wextra -Wno-unused-parameter
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false alarms of GCC 12 on std::string (GCC bug 105329)
+  -ffp-contract=off)
 if(BRAMBLE_ARCH AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(bramble_flags INTERFACE -march=${BRAMBLE_ARCH})
 endif()

@@ -11,8 +11,8 @@ namespace bramble {
 
 /// A topic as every part of a stream knows it.
 struct TopicInfo {
-  std::string name;  ///< «/carla/hero/rgb_front/image»
-  std::string type;  ///< «sensor_msgs/msg/Image»
+  std::string name;      ///< «/carla/hero/rgb_front/image»
+  std::string type;      ///< «sensor_msgs/msg/Image»
   bool latched = false;  ///< transient-local (tf_static, camera calibration) instead of volatile
   bool operator==(const TopicInfo&) const = default;
 };

@@ -28,6 +28,7 @@ class Sink {
 /// Whether a name is one of the topics wanted (empty: all).
 bool topic_wanted(const std::string& name, const std::vector<std::string>& wanted);
 /// Throws Error listing the topics there are when one of `wanted` is missing.
-void require_topics(const std::vector<TopicInfo>& there, const std::vector<std::string>& wanted, const std::string& source_name);
+void require_topics(const std::vector<TopicInfo>& there, const std::vector<std::string>& wanted,
+                    const std::string& source_name);
 
 }  // namespace bramble

@@ -1,0 +1,182 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "bramble/bag/bag_reader.hpp"
+#include "bramble/bag/bag_writer.hpp"
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/core/random.hpp"
+#include "bramble/ros/messages.hpp"
+
+namespace bramble {
+namespace {
+
+namespace fs = std::filesystem;
+
+class BagTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / fmt::format("bramble_bag_test_{}_{}", ::getpid(),
+                                                      testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+Message image_message(int index, std::size_t bytes = 3000) {
+  sensor_msgs::Image image;
+  image.header.stamp = to_ros_time(index * 50'000'000LL);
+  image.width = static_cast<std::uint32_t>(bytes);
+  image.height = 1;
+  image.step = static_cast<std::uint32_t>(bytes);
+  image.encoding = "mono8";
+  image.data.resize(bytes);
+  Random random(9, index);
+  for (auto& byte : image.data) byte = static_cast<std::uint8_t>(random.next_u32());
+  return {{"/camera/image", "sensor_msgs/msg/Image"},
+          index * 50'000'000LL,
+          std::make_shared<const std::vector<std::uint8_t>>(serialize(image))};
+}
+
+Message clock_message(int index) {
+  rosgraph_msgs::Clock clock;
+  clock.clock = to_ros_time(index * 50'000'000LL);
+  return {{"/clock", "rosgraph_msgs/msg/Clock", true},
+          index * 50'000'000LL,
+          std::make_shared<const std::vector<std::uint8_t>>(serialize(clock))};
+}
+
+void write_bag(const fs::path& folder, int frames, const std::string& distro = "humble") {
+  BagOptions options;
+  options.ros_distro = distro;
+  options.commit_bytes = 20'000;
+  BagWriter writer(folder, options);
+  for (int i = 0; i < frames; ++i) {
+    writer.write(clock_message(i));
+    writer.write(image_message(i));
+  }
+  writer.close();
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+int read_all(BagReader& reader) {
+  int count = 0;
+  while (reader.next()) ++count;
+  return count;
+}
+
+TEST_F(BagTest, RoundTripKeepsEverything) {
+  for (const std::string distro : {"humble", "jazzy"}) {
+    write_bag(folder_ / distro, 20, distro);
+    BagReader reader(folder_ / distro);
+    EXPECT_EQ(reader.metadata().version, distro == "humble" ? 5 : 9);
+    EXPECT_EQ(reader.metadata().message_count, 40u);
+    EXPECT_EQ(reader.metadata().duration_ns, 19 * 50'000'000LL);
+    ASSERT_EQ(reader.topics().size(), 2u);
+    EXPECT_TRUE(reader.topics()[0].latched);
+    for (int i = 0; i < 20; ++i)
+      for (const auto& expected : {clock_message(i), image_message(i)}) {
+        const auto message = reader.next();
+        ASSERT_TRUE(message);
+        EXPECT_EQ(message->topic, expected.topic);
+        EXPECT_EQ(message->stamp_ns, expected.stamp_ns);
+        EXPECT_EQ(*message->cdr, *expected.cdr);
+      }
+    EXPECT_FALSE(reader.next());
+    EXPECT_FALSE(fs::exists(folder_ / distro / (distro + "_0.db3-wal"))) << "the log must be folded in";
+  }
+}
+
+TEST_F(BagTest, SameMessagesGiveTheSameBytes) {
+  write_bag(folder_ / "a" / "bag", 20);
+  write_bag(folder_ / "b" / "bag", 20);
+  EXPECT_EQ(read_file(folder_ / "a/bag/bag_0.db3"), read_file(folder_ / "b/bag/bag_0.db3"));
+  EXPECT_EQ(read_text_file(folder_ / "a/bag/metadata.yaml"), read_text_file(folder_ / "b/bag/metadata.yaml"));
+}
+
+TEST_F(BagTest, TopicFilterAndMissingTopic) {
+  write_bag(folder_ / "bag", 5);
+  BagReader images(folder_ / "bag", {"/camera/image"});
+  EXPECT_EQ(read_all(images), 5);
+  EXPECT_NE(message_of([&] { BagReader(folder_ / "bag", {"/nothing"}); }).find("topics there: /clock, /camera/image"),
+            std::string::npos);
+}
+
+TEST_F(BagTest, ReadsWithoutMetadataAndASingleFile) {
+  write_bag(folder_ / "bag", 5);
+  fs::remove(folder_ / "bag/metadata.yaml");
+  BagReader reader(folder_ / "bag");
+  EXPECT_EQ(reader.metadata().message_count, 10u);
+  EXPECT_EQ(read_all(reader), 10);
+  BagReader file(folder_ / "bag/bag_0.db3");
+  EXPECT_EQ(read_all(file), 10);
+}
+
+TEST_F(BagTest, RefusesWhatIsNoBag) {
+  EXPECT_NE(message_of([&] { BagReader(folder_ / "none"); }).find("no bag at"), std::string::npos);
+  EXPECT_NE(message_of([&] { BagReader{folder_}; }).find("is not a bag"), std::string::npos);
+  write_bag(folder_ / "bag", 1);
+  EXPECT_NE(message_of([&] { BagWriter(folder_ / "bag"); }).find("exists already"), std::string::npos);
+}
+
+TEST_F(BagTest, EveryCutIsAnErrorThatNamesTheFile) {
+  write_bag(folder_ / "bag", 12);
+  const auto file = folder_ / "bag/bag_0.db3";
+  const auto whole = read_file(file);
+  for (std::size_t length = 0; length < whole.size(); length += 2500) {
+    write_file_atomically(file, std::span(whole).first(length));
+    const auto text = message_of([&] {
+      BagReader reader(folder_ / "bag");
+      read_all(reader);
+    });
+    EXPECT_NE(text.find("bag_0.db3"), std::string::npos) << length << ": " << text;
+  }
+}
+
+// A recorder killed at any moment loses at most what was not yet committed.
+TEST_F(BagTest, KilledRecorderKeepsWhatWasCommitted) {
+  for (int round = 0; round < 5; ++round) {
+    const auto bag = folder_ / fmt::format("bag{}", round);
+    int pipe_ends[2];
+    ASSERT_EQ(::pipe(pipe_ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      BagOptions options;
+      options.commit_bytes = 1;
+      BagWriter writer(bag, options);  // every message is its own commit
+      for (int i = 0; i < 100'000; ++i) {
+        writer.write(image_message(i));
+        if (::write(pipe_ends[1], &i, sizeof(i)) < 0) break;
+      }
+      ::_exit(0);
+    }
+    int acknowledged = -1;
+    for (int i = 0; i < 20 + 13 * round; ++i)
+      ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof(acknowledged)), static_cast<ssize_t>(sizeof(acknowledged)));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+    BagReader reader(bag);
+    int index = 0;
+    while (const auto message = reader.next()) EXPECT_EQ(*message->cdr, *image_message(index++).cdr);
+    EXPECT_GE(index, acknowledged + 1);
+  }
+}
+
+}  // namespace
+}  // namespace bramble

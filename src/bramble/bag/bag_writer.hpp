@@ -1,0 +1,44 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "bramble/stream/stream.hpp"
+
+namespace bramble {
+
+struct BagOptions {
+  /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
+  std::string ros_distro = "humble";
+  /// Messages are committed to disk after this many bytes; what is committed survives a kill.
+  std::uint64_t commit_bytes = 16 << 20;
+};
+
+/// Writes a rosbag2 folder with sqlite3 storage: NAME/NAME_0.db3 and NAME/metadata.yaml, as `ros2 bag record -s
+/// sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last uncommitted
+/// batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same messages give
+/// the same bytes. Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.
+class BagWriter final : public Sink {
+ public:
+  /// Throws Error when the folder exists already or cannot be made.
+  explicit BagWriter(const std::filesystem::path& folder, BagOptions options = {});
+  /// Without close(): commits what was written; the bag has no metadata.yaml then and is still readable.
+  ~BagWriter() override;
+  BagWriter(const BagWriter&) = delete;
+  BagWriter& operator=(const BagWriter&) = delete;
+
+  /// Registers a topic before its first message (a topic without messages is then in the bag too).
+  void add_topic(const TopicInfo& topic);
+  /// Throws Error on a full disk; everything committed before stays readable.
+  void write(const Message& message) override;
+  void close() override;
+
+  std::uint64_t message_count() const;
+  std::uint64_t byte_count() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bramble

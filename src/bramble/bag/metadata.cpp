@@ -1,0 +1,120 @@
+#include "bramble/bag/metadata.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/ros/messages.hpp"
+
+namespace bramble {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+// Escapes a YAML text for a double-quoted scalar.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+BagMetadata read_bag_metadata(const std::filesystem::path& folder) {
+  const auto file = folder / "metadata.yaml";
+  const std::string text = read_text_file(file);
+  try {
+    const YAML::Node root = YAML::Load(text)["rosbag2_bagfile_information"];
+    if (!root) fail("{} holds no rosbag2_bagfile_information; it is not a rosbag2 bag", file.string());
+    BagMetadata bag;
+    bag.version = root["version"].as<int>();
+    if (bag.version > 9) fail("{} has version {}; versions up to 9 are read", file.string(), bag.version);
+    bag.storage = root["storage_identifier"].as<std::string>();
+    bag.duration_ns = root["duration"]["nanoseconds"].as<std::int64_t>(0);
+    bag.start_ns = root["starting_time"]["nanoseconds_since_epoch"].as<std::int64_t>(0);
+    bag.message_count = root["message_count"].as<std::uint64_t>(0);
+    bag.compression_format = root["compression_format"].as<std::string>("");
+    bag.compression_mode = lower(root["compression_mode"].as<std::string>(""));
+    if (bag.compression_mode == "none") bag.compression_mode.clear();
+    bag.ros_distro = root["ros_distro"].as<std::string>("");
+    for (const auto& entry : root["topics_with_message_count"]) {
+      const YAML::Node info = entry["topic_metadata"];
+      BagTopic topic;
+      topic.info.name = info["name"].as<std::string>();
+      topic.info.type = info["type"].as<std::string>();
+      topic.serialization_format = info["serialization_format"].as<std::string>("cdr");
+      topic.message_count = entry["message_count"].as<std::uint64_t>(0);
+      const YAML::Node qos = info["offered_qos_profiles"];
+      const std::string profile = qos && qos.IsScalar() ? qos.Scalar() : qos ? YAML::Dump(qos) : "";
+      topic.info.latched =
+          profile.find("durability: 1") != std::string::npos || profile.find("transient_local") != std::string::npos;
+      bag.topics.push_back(topic);
+    }
+    for (const auto& entry : root["relative_file_paths"]) bag.files.push_back(entry.as<std::string>());
+    return bag;
+  } catch (const YAML::Exception& error) {
+    fail("{}:{}: {}; the bag's index is damaged, delete it and the bag is read without it", file.string(),
+         error.mark.line + 1, error.msg);
+  }
+}
+
+std::string qos_profile_yaml(bool latched, bool names) {
+  const auto infinite = "{sec: 9223372036, nsec: 854775807}";
+  return fmt::format(
+      "- {{history: {}, depth: {}, reliability: {}, durability: {}, deadline: {}, lifespan: {}, liveliness: {}, "
+      "liveliness_lease_duration: {}, avoid_ros_namespace_conventions: false}}",
+      names ? "keep_last" : "1", latched ? 1 : 10, names ? "reliable" : "1",
+      latched ? (names ? "transient_local" : "1") : (names ? "volatile" : "2"), infinite, infinite,
+      names ? "automatic" : "1", infinite);
+}
+
+std::string bag_metadata_yaml(const BagMetadata& bag) {
+  const bool native_qos = bag.version >= 9;
+  const StampNs start = bag.message_count > 0 ? bag.start_ns : std::numeric_limits<std::int64_t>::max();
+  std::string out = "rosbag2_bagfile_information:\n";
+  out += fmt::format("  version: {}\n  storage_identifier: {}\n", bag.version, bag.storage);
+  out += fmt::format("  duration:\n    nanoseconds: {}\n", bag.duration_ns);
+  out +=
+      fmt::format("  starting_time:\n    nanoseconds_since_epoch: {}\n  message_count: {}\n", start, bag.message_count);
+  out += bag.topics.empty() ? "  topics_with_message_count: []\n" : "  topics_with_message_count:\n";
+  for (const auto& topic : bag.topics) {
+    out += fmt::format("    - topic_metadata:\n        name: {}\n        type: {}\n        serialization_format: {}\n",
+                       topic.info.name, topic.info.type, topic.serialization_format);
+    const auto qos = qos_profile_yaml(topic.info.latched, native_qos);
+    out += native_qos ? fmt::format("        offered_qos_profiles:\n          {}\n", qos)
+                      : fmt::format("        offered_qos_profiles: {}\n", quoted(qos));
+    if (bag.version >= 7) {
+      const auto* type = find_message_type(topic.info.type);
+      out += fmt::format("        type_description_hash: {}\n", type ? std::string(type->hash) : "\"\"");
+    }
+    out += fmt::format("      message_count: {}\n", topic.message_count);
+  }
+  out += fmt::format("  compression_format: {}\n  compression_mode: {}\n", quoted(bag.compression_format),
+                     quoted(bag.compression_mode));
+  out += "  relative_file_paths:\n";
+  for (const auto& file : bag.files) out += fmt::format("    - {}\n", file);
+  out += "  files:\n";
+  for (const auto& file : bag.files)
+    out += fmt::format(
+        "    - path: {}\n      starting_time:\n        nanoseconds_since_epoch: {}\n      duration:\n        "
+        "nanoseconds: {}\n      message_count: {}\n",
+        file, start, bag.duration_ns, bag.message_count);
+  if (bag.version >= 6) out += "  custom_data: ~\n";
+  if (bag.version >= 8) out += fmt::format("  ros_distro: {}\n", bag.ros_distro);
+  return out;
+}
+
+}  // namespace bramble

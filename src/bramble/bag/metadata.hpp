@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "bramble/stream/message.hpp"
+
+namespace bramble {
+
+struct BagTopic {
+  TopicInfo info;
+  std::string serialization_format = "cdr";
+  std::uint64_t message_count = 0;
+};
+
+/// What metadata.yaml says about a bag.
+struct BagMetadata {
+  int version = 5;
+  std::string storage = "sqlite3";
+  StampNs start_ns = 0;
+  std::int64_t duration_ns = 0;
+  std::uint64_t message_count = 0;
+  std::vector<BagTopic> topics;
+  std::vector<std::string> files;  ///< relative to the folder, in order
+  std::string compression_format;  ///< «» or «zstd»
+  std::string compression_mode;    ///< «», «file» or «message», lower case
+  std::string ros_distro = "humble";
+};
+
+/// Reads metadata.yaml (versions 1 to 9). Throws Error naming the file.
+BagMetadata read_bag_metadata(const std::filesystem::path& folder);
+/// The text of metadata.yaml as Humble (version 5) or Jazzy (9) writes it.
+std::string bag_metadata_yaml(const BagMetadata& metadata);
+/// The offered QoS of a topic as bags store it: a YAML list in a string, enums as numbers (up to version 8) or names
+/// (9).
+std::string qos_profile_yaml(bool latched, bool names);
+
+}  // namespace bramble

@@ -1,0 +1,48 @@
+#pragma once
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bramble {
+
+/// A SQLite connection whose failures are Errors that name the file.
+class SqliteDatabase {
+ public:
+  enum class Mode { kCreate, kRead };
+  SqliteDatabase(const std::filesystem::path& file, Mode mode);
+  void execute(const std::string& sql);
+  [[noreturn]] void fail_now(const std::string& doing) const;
+  sqlite3* get() const { return handle_.get(); }
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  std::filesystem::path file_;
+  std::unique_ptr<sqlite3, int (*)(sqlite3*)> handle_;
+};
+
+/// A prepared statement; columns and parameters are read and bound by position.
+class SqliteStatement {
+ public:
+  SqliteStatement(const SqliteDatabase& database, const std::string& sql);
+  SqliteStatement& bind(int position, std::int64_t value);
+  SqliteStatement& bind(int position, std::string_view text);
+  /// The bytes must outlive the next step().
+  SqliteStatement& bind(int position, std::span<const std::uint8_t> blob);
+  /// Runs to the next row; false at the end. Throws Error.
+  bool step();
+  void reset();
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  std::string text(int column) const;
+  std::span<const std::uint8_t> blob(int column) const;
+
+ private:
+  const SqliteDatabase* database_;
+  std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
+};
+
+}  // namespace bramble
