@@ -32,7 +32,8 @@ class Dataset {
   std::size_t size() const { return samples_.size(); }
   /// [H, W, 3] RGB. Thread-safe.
   ImageU8 load_image(std::size_t index) const;
-  /// [H, W, 1] ids. Throws Error naming the file and the value when it holds an id that the ontology lacks. Thread-safe.
+  /// [H, W, 1] ids. Throws Error naming the file and the value when it holds an id that the ontology lacks.
+  /// Thread-safe.
   ImageU8 load_label(std::size_t index) const;
 
  private:
