@@ -90,7 +90,7 @@ void level_path(const Land& land, const Scenario& scenario, Path& path) {
   };
   smooth(8, 3);
   store();
-  for (int pass = 0; pass < 200 && max_path_slope(path) > 0.9 * scenario.path.max_slope; ++pass) {
+  for (int pass = 0; pass < 200 && max_path_slope(path) > 0.85 * scenario.path.max_slope; ++pass) {
     smooth(8, 3);
     store();
   }
@@ -127,7 +127,7 @@ class PathWear {
     // Single tufts in the dirt, and bare spots in the grass of a worn stretch.
     dirt += 0.22 * grain_.at(x, y, 0.5) * (1.1 - 0.5 * wear) + 0.1 * grain_.at(x, y, 0.17);
     // A hardly used track is grown over in places, ruts too.
-    dirt -= 0.5 * smoothstep(0.3, 0.0, wear) * std::max(0.0, 0.5 + patches);
+    dirt -= 0.32 * smoothstep(0.3, 0.0, wear) * std::max(0.0, 0.5 + patches);
     return dirt;
   }
 

@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+
+#include "bramble/world/scenario.hpp"
+#include "bramble/world/world.hpp"
+
+namespace bramble {
+
+/// Makes the world of a scenario: assets loaded, terrain, path and ponds shaped, everything scattered. Deterministic
+/// (same scenario, assets and version: same bytes for any number of threads) and parallel. Throws Error for asset
+/// folders or meshes that are missing or unreadable, naming the layer that wants them.
+World build_world(const Scenario& scenario);
+
+/// A mesh that scenarios can ask for by class folder and name.
+struct WorldAsset {
+  std::string class_name;  ///< the folder
+  std::string name;        ///< the file, without its extension
+  std::uint32_t mesh = 0;  ///< indexes World::meshes
+};
+
+/// The second half of build_world: `stock` holds ontology, textures, materials, meshes and the terrain's material
+/// numbers; everything else is made here. Meshes that no layer scatters stay in the world.
+World grow_world(const Scenario& scenario, World stock, const std::vector<WorldAsset>& assets);
+
+/// Sun's beam through the air (linear RGB): transmittance by Rayleigh scattering and Ångström's aerosols for the given
+/// turbidity (Preetham et al., "A practical analytic model for daylight", SIGGRAPH 1999, appendix), with Kasten's air
+/// mass; scaled so that a white wall facing a sun 40 degrees high through air of turbidity 3 has luminance 1.
+Eigen::Vector3f sun_beam(double elevation_rad, double turbidity);
+
+/// A number that changes with any byte of the world that shows (FNV-1a over its arrays); for tests of determinism.
+std::uint64_t fingerprint(const World& world);
+
+}  // namespace bramble
