@@ -92,10 +92,8 @@ class CdrReader {
     if constexpr (std::is_same_v<T, bool>) {
       value = *from != 0;
     } else {
-      std::array<std::uint8_t, sizeof(T)> raw;
-      std::memcpy(raw.data(), from, sizeof(T));
-      if (swap_) std::reverse(raw.begin(), raw.end());
-      value = std::bit_cast<T>(raw);
+      std::memcpy(&value, from, sizeof(T));
+      if (swap_) value = swapped(value);
     }
   }
   void get(std::string& text) {
@@ -122,13 +120,26 @@ class CdrReader {
     get(count);
     // An element takes at least one byte: a larger count than bytes left is a lie, told before allocating.
     if (count > left()) fail("CDR sequence of {} elements in a payload with {} bytes left", count, left());
-    if constexpr (sizeof(T) == 1 && CdrPrimitive<T>) {
-      const auto* from = take(count);
-      list.assign(from, from + count);
+    if constexpr (CdrPrimitive<T>) {
+      if (count == 0) {
+        list.clear();
+        return;
+      }
+      align(sizeof(T));
+      const std::size_t size = std::size_t{count} * sizeof(T);
+      const auto* from = take(size);
+      if constexpr (sizeof(T) == 1) {
+        list.assign(from, from + count);
+      } else {
+        list.resize(count);
+        std::memcpy(list.data(), from, size);
+        if (swap_) std::for_each(list.begin(), list.end(), [](T& value) { value = swapped(value); });
+      }
     } else {
+      // Elements have no size known beforehand. Growing as they are read keeps what a lie can allocate in proportion
+      // to the payload.
       list.clear();
-      list.resize(count);
-      for (auto& element : list) get(element);
+      for (std::uint32_t i = 0; i < count; ++i) get(list.emplace_back());
     }
   }
   template <typename T, std::size_t N>
@@ -143,6 +154,12 @@ class CdrReader {
   void align(std::size_t size) {
     const std::size_t pad = (size - (position_ - 4) % size) % size;
     take(pad);
+  }
+  template <typename T>
+  static T swapped(T value) {
+    auto raw = std::bit_cast<std::array<std::uint8_t, sizeof(T)>>(value);
+    std::reverse(raw.begin(), raw.end());
+    return std::bit_cast<T>(raw);
   }
   const std::uint8_t* take(std::size_t size) {
     if (size > left()) fail("CDR payload is cut: {} bytes wanted at byte {} of {}", size, position_, bytes_.size());

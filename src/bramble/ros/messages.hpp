@@ -9,6 +9,10 @@
 
 namespace bramble {
 
+// Messages are plain structs named by package: msg/sensor_msgs/msg/Image.msg is bramble::sensor_msgs::Image. Each has
+// kType («sensor_msgs/msg/Image»), its constants, ==, and visit_fields(message, f), which calls f(name, field) for each
+// field in wire order. AllMessages is the tuple of all. tools/msggen makes them; a new type is a new .msg file.
+
 /// CDR bytes of a message, with encapsulation header.
 template <typename T>
 std::vector<std::uint8_t> serialize(const T& message, std::size_t size_hint = 0) {
@@ -46,10 +50,12 @@ const std::vector<MessageType>& message_types();
 /// The type of that name, or null.
 const MessageType* find_message_type(std::string_view name);
 
+/// A stamp as ROS writes it: seconds rounded down, nanoseconds in [0, 1e9), before zero too.
 inline builtin_interfaces::Time to_ros_time(StampNs stamp_ns) {
+  const StampNs second = stamp_ns / kNsPerSecond - (stamp_ns % kNsPerSecond < 0 ? 1 : 0);
   builtin_interfaces::Time time;
-  time.sec = static_cast<std::int32_t>(stamp_ns / kNsPerSecond);
-  time.nanosec = static_cast<std::uint32_t>(stamp_ns % kNsPerSecond);
+  time.sec = static_cast<std::int32_t>(second);
+  time.nanosec = static_cast<std::uint32_t>(stamp_ns - second * kNsPerSecond);
   return time;
 }
 inline StampNs to_stamp(const builtin_interfaces::Time& time) {

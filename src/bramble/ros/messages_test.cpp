@@ -15,6 +15,7 @@ TEST(MessageTypes, HashesAreThoseOfRos2) {
   const std::map<std::string_view, std::string_view> expected = {
       {"std_msgs/msg/Header", "f49fb3ae2cf070f793645ff749683ac6b06203e41c891e17701b1cb597ce6a01"},
       {"std_msgs/msg/Float32", "7170d3d8f841f7be3172ce5f4f59f3a4d7f63b0447e8b33327601ad64d83d6e2"},
+      {"std_msgs/msg/Bool", "feb91e995ff9ebd09c0cb3d2aed18b11077585839fb5db80193b62d74528f6c9"},
       {"std_msgs/msg/String", "df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18"},
       {"rosgraph_msgs/msg/Clock", "692f7a66e93a3c83e71765d033b60349ba68023a8c689a79e48078bcb5c58564"},
       {"sensor_msgs/msg/Image", "d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47"},
@@ -26,6 +27,9 @@ TEST(MessageTypes, HashesAreThoseOfRos2) {
       {"nav_msgs/msg/Odometry", "3cc97dc7fb7502f8714462c526d369e35b603cfc34d946e3f2eda2766dfec6e0"},
       {"nav_msgs/msg/Path", "1957a5bb3cee5da65c4e52e52b65a93df227efce4c20f8458b36e73066ca334b"},
       {"tf2_msgs/msg/TFMessage", "e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"},
+      {"geometry_msgs/msg/Twist", "9c45bf16fe0983d80e3cfe750d6835843d265a9a6c46bd2e609fcddde6fb8d2a"},
+      {"geometry_msgs/msg/PoseStamped", "10f3786d7d40fd2b54367835614bff85d4ad3b5dab62bf8bca0cc232d73b4cd8"},
+      {"visualization_msgs/msg/Marker", "45b13ccf791f225962bf74e746f9644518855d783a6f42ba0cc14fde2b4f3ce0"},
       {"visualization_msgs/msg/MarkerArray", "86cb8800b6fb05b5eff1abd7a56f62a5641d3ae9a1c29e78e67e704f1d067dcf"},
       {"ackermann_msgs/msg/AckermannDrive", "acf287a224a947dd1b0b87d6d76cdb73f497b0237b8fc73be2173b2ebbb82c99"},
       {"carla_msgs/msg/CarlaEgoVehicleControl", "4f251fa2a554e8ed996f77eb1d5b65515af1369eceb04d5122cb5761f7801be3"},
@@ -33,6 +37,7 @@ TEST(MessageTypes, HashesAreThoseOfRos2) {
       {"carla_msgs/msg/CarlaEgoVehicleInfo", "b8dc3866014924ce7fe57e0cff05a5448ec18f27156656b3b1b69f4da558e956"},
       {"carla_msgs/msg/CarlaWeatherParameters", "85e1bba9e8fc0f7bf769d09771c4b2b75ff9702cd486df24e153c74232e26216"},
       {"carla_msgs/msg/CarlaStatus", "a3f7fb6fc4b673840e0c092c3c9e52a8120885ba603e0125a23f58ac279c0c13"},
+      {"carla_msgs/msg/CarlaControl", "7053e4e9ec21223b8f3a67944cc19fac0e419791a87e59438a56ba9efce2a9ac"},
       {"carla_msgs/msg/CarlaActorList", "9c84c0e4b7513532a2943a25c75d4a139d48f31288f5a2b68c289f1e0a0b1be1"},
       {"carla_msgs/msg/CarlaWorldInfo", "b7093c2a34078b682bef09c0e60c76b06542f8ab4ea69756f9505ca06655e9ab"},
       {"carla_msgs/msg/CarlaCollisionEvent", "d77acb472c5effb98998bfb2e176ae3ffac0a84ce33a79f90e999544e3fcfeff"},
@@ -131,6 +136,44 @@ TEST(Cdr, HostileLengthsAllocateNothing) {
     } catch (const Error&) {
     }
   }
+}
+
+TEST(Stamps, SurviveTheWayThroughRosTime) {
+  for (const StampNs stamp : {0LL, 1LL, 999'999'999LL, 1'700'000'000'123'456'789LL, -1LL, -1'500'000'000LL}) {
+    EXPECT_EQ(to_stamp(to_ros_time(stamp)), stamp);
+    EXPECT_LT(to_ros_time(stamp).nanosec, 1'000'000'000u);
+  }
+}
+
+// The bytes that Python's rosbags writes for this picture.
+TEST(Cdr, ImageHasTheBytesOfAPeer) {
+  sensor_msgs::Image image;
+  image.header.stamp = to_ros_time(1'700'000'000'123'456'789LL);
+  image.header.frame_id = "cam";
+  image.height = 2;
+  image.width = 3;
+  image.encoding = "rgb8";
+  image.step = 9;
+  for (int i = 0; i < 18; ++i) image.data.push_back(static_cast<std::uint8_t>(i));
+  const std::string_view hex =
+      "00010000"
+      "00f15365"
+      "15cd5b07"
+      "04000000"
+      "63616d00"
+      "02000000"
+      "03000000"
+      "05000000"
+      "72676238"
+      "00"
+      "00"
+      "0000"
+      "09000000"
+      "12000000"
+      "000102030405060708090a0b0c0d0e0f1011";
+  std::string written;
+  for (const std::uint8_t byte : serialize(image)) written += fmt::format("{:02x}", byte);
+  EXPECT_EQ(written, hex);
 }
 
 TEST(ImageView, ReadsInPlace) {
