@@ -21,37 +21,44 @@ struct CameraModel {
 
 /// All that one pass over the pixels gives. Annotations belong to the ray through the pixel's centre.
 struct CameraFrame {
-  ImageU8 bgra;          // [H, W, 4] as carla_ros_bridge publishes; alpha 255
-  ImageU8 semantic;      // [H, W, 1] ClassId
-  ImageU32 instance;     // [H, W, 1] instance id, kSkyInstanceId for sky
-  ImageF32 depth_m;      // [H, W, 1] planar depth along the optical axis, 1000 for sky (CARLA's far plane)
+  ImageU8 bgra;       // [H, W, 4] as carla_ros_bridge publishes; alpha 255
+  ImageU8 semantic;   // [H, W, 1] ClassId
+  ImageU32 instance;  // [H, W, 1] instance id, kSkyInstanceId for sky
+  ImageF32 depth_m;   // [H, W, 1] planar depth along the optical axis, 1000 for sky (CARLA's far plane)
 };
 
 /// A spinning LiDAR. Beams are spread evenly from upper to lower elevation; one call is one full turn.
 struct LidarModel {
   int channels = 64;
-  int columns = 1024;                 ///< firings per turn
-  double upper_fov_rad = 0.2618;      ///< 15 degrees
-  double lower_fov_rad = -0.4363;     ///< -25 degrees
+  int columns = 1024;              ///< firings per turn
+  double upper_fov_rad = 0.2618;   ///< 15 degrees
+  double lower_fov_rad = -0.4363;  ///< -25 degrees
   double range_m = 80;
   double range_noise_stddev_m = 0.01;
 };
 
 struct LidarPoint {
-  float x, y, z;         ///< metres, frame L
-  float intensity;       ///< 0…1
-  float cos_incidence;   ///< cosine of the angle between beam and surface normal
+  float x, y, z;        ///< metres, frame L
+  float intensity;      ///< 0…1
+  float cos_incidence;  ///< cosine of the angle between beam and surface normal
   std::uint32_t instance;
   std::uint32_t class_id;
 };
 
 /// A body that moves: drawn where its pose says in this frame. `mesh` is shared by all frames.
 struct Actor {
-  std::shared_ptr<const Mesh> mesh;  ///< triangle_material indexes `materials` below
+  std::shared_ptr<const Mesh> mesh;                        ///< triangle_material indexes `materials` below
   std::shared_ptr<const std::vector<Material>> materials;  ///< without textures
   Pose X_MA = Pose::Identity();
   ClassId class_id = kIgnoreId;
   std::uint32_t instance_id = 0;
+};
+
+/// Milliseconds of whole frames and scans, and of Embree alone for the same rays, one entry a pose.
+struct RenderBench {
+  std::vector<double> frame_ms, raw_ms, lidar_ms, lidar_raw_ms;
+  std::uint64_t primary_rays = 0, shadow_rays = 0;
+  int packet_width = 0;
 };
 
 /// Ray-traces a World. Construction builds the acceleration structures; rendering is const, uses the thread pool and
@@ -70,6 +77,10 @@ class Renderer {
   /// `noise_index` numbers the scan, so that its noise is its own and repeatable.
   void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors, std::uint64_t noise_index,
             std::vector<LidarPoint>& points) const;
+
+  /// Times frames, scans and bare traversal (render_bench.hpp makes figures of it).
+  RenderBench bench(const CameraModel& camera, const LidarModel& lidar, const std::vector<Pose>& eyes,
+                    const std::vector<Pose>& lidars) const;
 
  private:
   struct Impl;

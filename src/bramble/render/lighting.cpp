@@ -1,0 +1,52 @@
+#include "bramble/render/lighting.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace bramble {
+
+using Eigen::Vector3f;
+
+bool wants_sun(const Surface& s, const Sky& sky) {
+  const float cosine = s.normal.dot(sky.sun_direction);
+  return sky.sun_direction.z() > 0 && (cosine > 0 || s.translucency > 0 || s.water);
+}
+
+Vector3f shade(const Surface& s, const Sky& sky, const SkyDome& dome, const Vector3f& direction, float sun_reaches) {
+  const float cosine = s.normal.dot(sky.sun_direction);
+  // Leaves let part of the light through: what falls on the back glows, yellower than the front.
+  const float front = std::max(cosine, 0.0F) * (1 - 0.35F * s.translucency);
+  Vector3f light = s.sky_visibility * dome.ambient(s.normal);
+  Vector3f glow = Vector3f::Zero();
+  if (sun_reaches > 0) {
+    light += sun_reaches * front * sky.sun_color;
+    if (s.translucency > 0) {
+      const float back = std::max(-cosine, 0.0F) + 0.25F * std::max(1 - std::abs(cosine), 0.0F);
+      glow = sun_reaches * s.translucency * back * sky.sun_color.cwiseProduct(Vector3f(1.05F, 1.12F, 0.55F));
+    }
+  }
+  Vector3f color = s.albedo.cwiseProduct(light + glow);
+  if (s.gloss > 0 && sun_reaches > 0) {
+    const Vector3f half = (sky.sun_direction - direction).normalized();
+    const float sharp = s.water ? 400.0F : 24.0F;
+    color += sun_reaches * s.gloss * (s.water ? 6.0F : 0.35F) * std::pow(std::max(0.0F, half.dot(s.normal)), sharp) *
+             sky.sun_color;
+  }
+  return color;
+}
+
+Vector3f through_haze(const Vector3f& color, float distance_m, const Vector3f& direction, const Sky& sky,
+                      const SkyDome& dome) {
+  const float clear = std::exp(-distance_m / sky.haze_distance_m);
+  return clear * color + (1 - clear) * dome.haze(direction);
+}
+
+Vector3f tone_map(const Vector3f& radiance, float exposure) {
+  const auto curve = [](float x) {
+    return std::clamp(x * (2.51F * x + 0.03F) / (x * (2.43F * x + 0.59F) + 0.14F), 0.0F, 1.0F);
+  };
+  const Vector3f x = exposure * 0.85F * radiance;
+  return {curve(x.x()), curve(x.y()), curve(x.z())};
+}
+
+}  // namespace bramble

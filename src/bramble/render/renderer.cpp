@@ -1,0 +1,425 @@
+#include "bramble/render/renderer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/parallel.hpp"
+#include "bramble/core/random.hpp"
+#include "bramble/render/lighting.hpp"
+#include "bramble/render/render_bench.hpp"
+#include "bramble/render/scene.hpp"
+#include "bramble/render/sky_dome.hpp"
+
+namespace bramble {
+namespace {
+
+using Eigen::Vector3f;
+
+constexpr int kTile = 16;  // pixels per side of a tile: one task of the thread pool
+constexpr int kTilePixels = kTile * kTile;
+constexpr float kFar = 1e5F;
+constexpr float kSkyDepth = 1000.0F;   // CARLA's far plane
+constexpr float kShadowStart = 0.01F;  // along the normal, against self-shadowing
+
+struct RayRequest {
+  Vector3f origin, direction;
+  float length = kFar;
+};
+
+template <int W>
+void fill(typename RayPacket<W>::Ray& rays, int i, const RayRequest& ray) {
+  rays.org_x[i] = ray.origin.x();
+  rays.org_y[i] = ray.origin.y();
+  rays.org_z[i] = ray.origin.z();
+  rays.dir_x[i] = ray.direction.x();
+  rays.dir_y[i] = ray.direction.y();
+  rays.dir_z[i] = ray.direction.z();
+  rays.tnear[i] = 0;
+  rays.tfar[i] = ray.length;
+  rays.time[i] = 0;
+  rays.mask[i] = ~0U;
+  rays.id[i] = static_cast<unsigned>(i);
+  rays.flags[i] = 0;
+}
+
+// Nearest hits of `count` rays, W at a time.
+template <int W>
+void trace(RTCScene scene, const RayRequest* rays, Hit* hits, int count, bool coherent) {
+  alignas(64) typename RayPacket<W>::RayHit packet;
+  alignas(64) std::array<int, W> valid;
+  for (int begin = 0; begin < count; begin += W) {
+    const int in_packet = std::min(W, count - begin);
+    for (int i = 0; i < W; ++i) {
+      valid[i] = i < in_packet ? -1 : 0;
+      fill<W>(packet.ray, i, rays[begin + std::min(i, in_packet - 1)]);
+      packet.hit.geomID[i] = RTC_INVALID_GEOMETRY_ID;
+      packet.hit.instID[0][i] = RTC_INVALID_GEOMETRY_ID;
+    }
+    intersect(valid.data(), scene, packet, coherent);
+    for (int i = 0; i < in_packet; ++i)
+      hits[begin + i] = {packet.hit.geomID[i], packet.hit.primID[i], packet.hit.instID[0][i],
+                         packet.hit.u[i],      packet.hit.v[i],      packet.ray.tfar[i]};
+  }
+}
+
+// Whether something stands in the way of each ray.
+template <int W>
+void trace_shadow(RTCScene scene, const RayRequest* rays, bool* blocked, int count) {
+  alignas(64) typename RayPacket<W>::Ray packet;
+  alignas(64) std::array<int, W> valid;
+  for (int begin = 0; begin < count; begin += W) {
+    const int in_packet = std::min(W, count - begin);
+    for (int i = 0; i < W; ++i) {
+      valid[i] = i < in_packet ? -1 : 0;
+      fill<W>(packet, i, rays[begin + std::min(i, in_packet - 1)]);
+    }
+    occluded(valid.data(), scene, packet);
+    for (int i = 0; i < in_packet; ++i) blocked[begin + i] = blocked[begin + i] || packet.tfar[i] < 0;
+  }
+}
+
+using TraceFunction = void (*)(RTCScene, const RayRequest*, Hit*, int, bool);
+using ShadowFunction = void (*)(RTCScene, const RayRequest*, bool*, int);
+
+}  // namespace
+
+double CameraModel::focal_px() const { return width / (2 * std::tan(fov_rad / 2)); }
+
+struct Renderer::Impl {
+  explicit Impl(const World& w) : world(w), device(rtcNewDevice("threads=0"), rtcReleaseDevice) {
+    if (!device) fail("Embree could not be started");
+    dome = std::make_unique<SkyDome>(world.sky);
+    scene = std::make_unique<StaticScene>(world, device.get());
+    if (const auto id = world.ontology.find("sky")) sky_class = *id;
+    if (rtcGetDeviceProperty(device.get(), RTC_DEVICE_PROPERTY_NATIVE_RAY16_SUPPORTED)) {
+      packet_width = 16;
+      trace = bramble::trace<16>;
+      trace_shadow = bramble::trace_shadow<16>;
+    } else if (rtcGetDeviceProperty(device.get(), RTC_DEVICE_PROPERTY_NATIVE_RAY8_SUPPORTED)) {
+      packet_width = 8;
+      trace = bramble::trace<8>;
+      trace_shadow = bramble::trace_shadow<8>;
+    }
+  }
+
+  const World& world;
+  std::unique_ptr<RTCDeviceTy, void (*)(RTCDevice)> device;
+  std::unique_ptr<SkyDome> dome;
+  std::unique_ptr<StaticScene> scene;
+  ClassId sky_class = kIgnoreId;
+  int packet_width = 4;
+  TraceFunction trace = bramble::trace<4>;
+  ShadowFunction trace_shadow = bramble::trace_shadow<4>;
+
+  struct View {
+    CameraModel camera;
+    Vector3f origin;
+    Eigen::Matrix3f R_MC;
+    float focal;
+    Vector3f direction(float u, float v) const {
+      return (R_MC * Vector3f((u - 0.5F * camera.width) / focal, (v - 0.5F * camera.height) / focal, 1)).normalized();
+    }
+  };
+  // Work space of one tile; on the stack of its task.
+  struct Tile {
+    std::array<RayRequest, kTilePixels> rays;
+    std::array<Hit, kTilePixels> hits;
+    std::array<Hit, kTilePixels> actor_hits;
+    std::array<bool, kTilePixels> on_actor;
+    std::array<Surface, kTilePixels> surfaces;
+    std::array<RayRequest, kTilePixels> shadow_rays;
+    std::array<int, kTilePixels> shadow_pixel;
+    std::array<bool, kTilePixels> blocked;
+  };
+
+  // Rays asked of Embree, for the benchmark.
+  struct RayLog {
+    std::vector<std::vector<RayRequest>> primary, shadow;  // one list a tile
+  };
+
+  // Pixels of a tile in the order of its rays: blocks of 4 x 4, so that a packet covers a compact patch.
+  static void pixel_of(int index, int& u, int& v) {
+    const int block = index / 16, inside = index % 16;
+    u = (block % (kTile / 4)) * 4 + inside % 4;
+    v = (block / (kTile / 4)) * 4 + inside / 4;
+  }
+
+  // What a mirror sees: one more ray, its hit lit without a shadow ray of its own.
+  Vector3f reflected(const Vector3f& origin, const Vector3f& direction, float pixel_angle) const {
+    RTCRayHit ray{};
+    ray.ray.org_x = origin.x();
+    ray.ray.org_y = origin.y();
+    ray.ray.org_z = origin.z();
+    ray.ray.dir_x = direction.x();
+    ray.ray.dir_y = direction.y();
+    ray.ray.dir_z = direction.z();
+    ray.ray.tfar = kFar;
+    ray.ray.mask = ~0U;
+    ray.hit.geomID = RTC_INVALID_GEOMETRY_ID;
+    ray.hit.instID[0] = RTC_INVALID_GEOMETRY_ID;
+    intersect_one(scene->scene(), ray);
+    if (ray.hit.geomID == RTC_INVALID_GEOMETRY_ID) return dome->radiance(direction);
+    const Hit hit{ray.hit.geomID, ray.hit.primID, ray.hit.instID[0], ray.hit.u, ray.hit.v, ray.ray.tfar};
+    const Surface s = scene->surface(hit, origin, direction, pixel_angle * 2);
+    return through_haze(shade(s, world.sky, *dome, direction, 0.6F), hit.t, direction, world.sky, *dome);
+  }
+
+  // Radiance along each ray of the tile; fills hits and surfaces on the way.
+  void radiance(Tile& tile, int count, const ActorScene& actors, float pixel_angle, Vector3f* out,
+                std::vector<RayRequest>* log_shadow) const {
+    trace(scene->scene(), tile.rays.data(), tile.hits.data(), count, true);
+    if (!actors.empty()) {
+      for (int i = 0; i < count; ++i) tile.rays[i].length = tile.hits[i].t;
+      trace(actors.scene(), tile.rays.data(), tile.actor_hits.data(), count, true);
+    }
+    int shadows = 0;
+    for (int i = 0; i < count; ++i) {
+      tile.on_actor[i] = !actors.empty() && tile.actor_hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
+      const RayRequest& ray = tile.rays[i];
+      if (tile.on_actor[i])
+        tile.surfaces[i] = actors.surface(tile.actor_hits[i], ray.origin, ray.direction);
+      else if (tile.hits[i].geometry != RTC_INVALID_GEOMETRY_ID)
+        tile.surfaces[i] = scene->surface(tile.hits[i], ray.origin, ray.direction, pixel_angle);
+      else
+        continue;
+      if (!wants_sun(tile.surfaces[i], world.sky)) continue;
+      const Surface& s = tile.surfaces[i];
+      tile.shadow_rays[shadows] = {s.position + kShadowStart * s.flat_normal, world.sky.sun_direction, kFar};
+      tile.shadow_pixel[shadows++] = i;
+    }
+    std::fill_n(tile.blocked.begin(), shadows, false);
+    trace_shadow(scene->scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
+    if (!actors.empty()) trace_shadow(actors.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
+    if (log_shadow) log_shadow->assign(tile.shadow_rays.begin(), tile.shadow_rays.begin() + shadows);
+
+    std::array<bool, kTilePixels> sunny{};
+    for (int k = 0; k < shadows; ++k) sunny[tile.shadow_pixel[k]] = !tile.blocked[k];
+    for (int i = 0; i < count; ++i) {
+      const RayRequest& ray = tile.rays[i];
+      if (!tile.on_actor[i] && tile.hits[i].geometry == RTC_INVALID_GEOMETRY_ID) {
+        out[i] = dome->radiance(ray.direction);
+        continue;
+      }
+      const Surface& s = tile.surfaces[i];
+      Vector3f color = shade(s, world.sky, *dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
+      if (s.water) {
+        // Fresnel's reflectance of water in Schlick's form, R0 = 0.02.
+        const float cosine = std::clamp(-ray.direction.dot(s.normal), 0.0F, 1.0F);
+        const float mirror = 0.02F + 0.98F * std::pow(1 - cosine, 5.0F);
+        Vector3f direction = ray.direction - 2 * ray.direction.dot(s.normal) * s.normal;
+        direction.z() = std::max(direction.z(), 0.01F);
+        color = (1 - mirror) * color +
+                mirror * reflected(s.position + kShadowStart * Vector3f::UnitZ(), direction.normalized(), pixel_angle);
+      }
+      const float distance = tile.on_actor[i] ? tile.actor_hits[i].t : tile.hits[i].t;
+      out[i] = through_haze(color, distance, ray.direction, world.sky, *dome);
+    }
+  }
+
+  void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actor_list, CameraFrame& frame,
+              RayLog* log) const {
+    if (camera.width < 1 || camera.height < 1 || camera.samples_per_axis < 1)
+      fail("a camera of {}x{} pixels cannot be rendered", camera.width, camera.height);
+    const auto fit = [&](auto& image, int channels) {
+      if (image.width != camera.width || image.height != camera.height || image.channels != channels)
+        image = std::remove_reference_t<decltype(image)>(camera.width, camera.height, channels);
+    };
+    fit(frame.bgra, 4);
+    fit(frame.semantic, 1);
+    fit(frame.instance, 1);
+    fit(frame.depth_m, 1);
+    const ActorScene actors(actor_list, device.get());
+    const View view{camera, X_MC.translation().cast<float>(), X_MC.linear().cast<float>(),
+                    static_cast<float>(camera.focal_px())};
+    const Vector3f forward = view.R_MC.col(2);
+    const int tiles_x = (camera.width + kTile - 1) / kTile, tiles_y = (camera.height + kTile - 1) / kTile;
+    if (log) {
+      log->primary.assign(static_cast<std::size_t>(tiles_x) * tiles_y, {});
+      log->shadow.assign(static_cast<std::size_t>(tiles_x) * tiles_y, {});
+    }
+    const int n = camera.samples_per_axis;
+    const float pixel_angle = 1.0F / (view.focal * static_cast<float>(n));
+    parallel_for(static_cast<std::size_t>(tiles_x) * tiles_y, [&](std::size_t number) {
+      Tile tile;
+      std::array<Vector3f, kTilePixels> color, sum;
+      std::array<int, kTilePixels> us, vs;
+      int count = 0;
+      for (int i = 0; i < kTilePixels; ++i) {
+        int u, v;
+        pixel_of(i, u, v);
+        u += static_cast<int>(number % tiles_x) * kTile;
+        v += static_cast<int>(number / tiles_x) * kTile;
+        if (u >= camera.width || v >= camera.height) continue;
+        us[count] = u;
+        vs[count++] = v;
+      }
+      const auto aim = [&](float du, float dv) {
+        for (int i = 0; i < count; ++i)
+          tile.rays[i] = {view.origin, view.direction(static_cast<float>(us[i]) + du, static_cast<float>(vs[i]) + dv),
+                          kFar};
+      };
+      // 1. The ray through the centre gives the annotations, and the colour when it is the only one.
+      aim(0.5F, 0.5F);
+      if (log) log->primary[number].assign(tile.rays.begin(), tile.rays.begin() + count);
+      radiance(tile, count, actors, pixel_angle, color.data(), log ? &log->shadow[number] : nullptr);
+      for (int i = 0; i < count; ++i) {
+        const bool hit = tile.on_actor[i] || tile.hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
+        const float t = tile.on_actor[i] ? tile.actor_hits[i].t : tile.hits[i].t;
+        *frame.semantic.at(us[i], vs[i]) = hit ? tile.surfaces[i].class_id : sky_class;
+        *frame.instance.at(us[i], vs[i]) = hit ? tile.surfaces[i].instance_id : kSkyInstanceId;
+        *frame.depth_m.at(us[i], vs[i]) =
+            hit ? std::min(t * tile.rays[i].direction.dot(forward), kSkyDepth) : kSkyDepth;
+      }
+      // 2. More rays on a regular grid inside the pixel; display values are averaged, as a camera that clips each
+      //    photosite does not.
+      if (n > 1) {
+        std::fill_n(sum.begin(), count, Vector3f::Zero());
+        for (int a = 0; a < n; ++a)
+          for (int b = 0; b < n; ++b) {
+            aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n);
+            radiance(tile, count, actors, pixel_angle, color.data(), nullptr);
+            for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], world.sky.exposure);
+          }
+        for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
+      } else {
+        for (int i = 0; i < count; ++i) color[i] = tone_map(color[i], world.sky.exposure);
+      }
+      for (int i = 0; i < count; ++i) {
+        std::uint8_t* bgra = frame.bgra.at(us[i], vs[i]);
+        bgra[0] = linear_to_srgb(color[i].z());
+        bgra[1] = linear_to_srgb(color[i].y());
+        bgra[2] = linear_to_srgb(color[i].x());
+        bgra[3] = 255;
+      }
+    });
+  }
+
+  void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actor_list, std::uint64_t noise_index,
+            std::vector<LidarPoint>& points, RayLog* log) const {
+    if (lidar.channels < 1 || lidar.columns < 1)
+      fail("a LiDAR of {} channels and {} columns cannot be scanned", lidar.channels, lidar.columns);
+    const ActorScene actors(actor_list, device.get());
+    const Vector3f origin = X_ML.translation().cast<float>();
+    const Eigen::Matrix3f R_ML = X_ML.linear().cast<float>();
+    const int total = lidar.columns * lidar.channels;
+    // Beams side by side are near each other in space: a task takes several columns, a packet neighbours in one
+    // channel.
+    constexpr int kColumns = 16;
+    const int tasks = (lidar.columns + kColumns - 1) / kColumns;
+    std::vector<LidarPoint> all(total);
+    std::vector<std::uint8_t> hit_flag(total, 0);
+    if (log) log->primary.assign(tasks, {});
+    parallel_for(static_cast<std::size_t>(tasks), [&](std::size_t task) {
+      std::array<RayRequest, kColumns> rays;
+      std::array<Vector3f, kColumns> beams;
+      std::array<Hit, kColumns> hits, actor_hits;
+      const int first = static_cast<int>(task) * kColumns, count = std::min(kColumns, lidar.columns - first);
+      for (int channel = 0; channel < lidar.channels; ++channel) {
+        const double along = lidar.channels == 1 ? 0.5 : static_cast<double>(channel) / (lidar.channels - 1);
+        const double elevation = lidar.upper_fov_rad + along * (lidar.lower_fov_rad - lidar.upper_fov_rad);
+        for (int i = 0; i < count; ++i) {
+          const double azimuth =
+              -2 * M_PI * (first + i) / lidar.columns;  // clockwise seen from above, as spinning sensors turn
+          beams[i] = Eigen::Vector3d(std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth),
+                                     std::sin(elevation))
+                         .cast<float>();
+          rays[i] = {origin, R_ML * beams[i], static_cast<float>(lidar.range_m)};
+        }
+        if (log) log->primary[task].insert(log->primary[task].end(), rays.begin(), rays.begin() + count);
+        trace(scene->scene(), rays.data(), hits.data(), count, true);
+        if (!actors.empty()) {
+          for (int i = 0; i < count; ++i) rays[i].length = hits[i].t;
+          trace(actors.scene(), rays.data(), actor_hits.data(), count, true);
+        }
+        for (int i = 0; i < count; ++i) {
+          const bool on_actor = !actors.empty() && actor_hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
+          if (!on_actor && hits[i].geometry == RTC_INVALID_GEOMETRY_ID) continue;
+          const Hit& hit = on_actor ? actor_hits[i] : hits[i];
+          const Surface s = on_actor ? actors.surface(hit, origin, rays[i].direction)
+                                     : scene->surface(hit, origin, rays[i].direction, 0.003F);
+          const float cosine = std::abs(s.flat_normal.dot(rays[i].direction));
+          if (s.water && cosine < 0.5F) continue;  // still water mirrors a flat beam away
+          const int index = (first + i) * lidar.channels + channel;
+          Random random(world.seed ^ noise_index * 0x9e3779b97f4a7c15ULL, stream_of("lidar"),
+                        static_cast<std::uint64_t>(index));
+          const float range = hit.t + static_cast<float>(random.normal(0, lidar.range_noise_stddev_m));
+          // Near infrared: plants reflect strongly; falls with the angle and, by the air, with distance (as CARLA:
+          // exp(-0.004 d)).
+          const float reflectance = std::clamp(0.25F + 0.9F * s.albedo.maxCoeff() + 0.35F * s.translucency, 0.0F, 1.0F);
+          const Vector3f p_L = range * beams[i];
+          all[index] = {
+              p_L.x(), p_L.y(),       p_L.z(),   reflectance * (0.3F + 0.7F * cosine) * std::exp(-0.004F * hit.t),
+              cosine,  s.instance_id, s.class_id};
+          hit_flag[index] = 1;
+        }
+      }
+    });
+    points.clear();
+    for (int i = 0; i < total; ++i)
+      if (hit_flag[i]) points.push_back(all[i]);
+  }
+};
+
+Renderer::Renderer(const World& world) : impl_(std::make_unique<Impl>(world)) {}
+Renderer::~Renderer() = default;
+Renderer::Renderer(Renderer&&) noexcept = default;
+Renderer& Renderer::operator=(Renderer&&) noexcept = default;
+
+void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actors,
+                      CameraFrame& frame) const {
+  impl_->render(camera, X_MC, actors, frame, nullptr);
+}
+
+void Renderer::scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors,
+                    std::uint64_t noise_index, std::vector<LidarPoint>& points) const {
+  impl_->scan(lidar, X_ML, actors, noise_index, points, nullptr);
+}
+
+RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, const std::vector<Pose>& eyes,
+                            const std::vector<Pose>& lidars) const {
+  using Clock = std::chrono::steady_clock;
+  const auto timed_ms = [](const auto& action) {
+    const auto begin = Clock::now();
+    action();
+    return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  };
+  const auto raw = [&](const std::vector<std::vector<RayRequest>>& lists, bool shadow) {
+    return timed_ms([&] {
+      parallel_for(lists.size(), [&](std::size_t i) {
+        std::array<Hit, kTilePixels> hits;
+        std::array<bool, kTilePixels> blocked{};
+        for (std::size_t at = 0; at < lists[i].size(); at += kTilePixels) {
+          const int count = static_cast<int>(std::min<std::size_t>(kTilePixels, lists[i].size() - at));
+          if (shadow)
+            impl_->trace_shadow(impl_->scene->scene(), lists[i].data() + at, blocked.data(), count);
+          else
+            impl_->trace(impl_->scene->scene(), lists[i].data() + at, hits.data(), count, true);
+        }
+      });
+    });
+  };
+  RenderBench bench;
+  bench.packet_width = impl_->packet_width;
+  CameraFrame frame;
+  std::vector<LidarPoint> points;
+  Impl::RayLog log;
+  for (std::size_t i = 0; i < eyes.size(); ++i) {
+    impl_->render(camera, eyes[i], {}, frame, &log);
+    bench.frame_ms.push_back(timed_ms([&] { impl_->render(camera, eyes[i], {}, frame, nullptr); }));
+    bench.raw_ms.push_back(raw(log.primary, false) + raw(log.shadow, true));
+    for (const auto& list : log.primary) bench.primary_rays += list.size();
+    for (const auto& list : log.shadow) bench.shadow_rays += list.size();
+  }
+  for (std::size_t i = 0; i < lidars.size(); ++i) {
+    impl_->scan(lidar, lidars[i], {}, i, points, &log);
+    bench.lidar_ms.push_back(timed_ms([&] { impl_->scan(lidar, lidars[i], {}, i, points, nullptr); }));
+    bench.lidar_raw_ms.push_back(raw(log.primary, false));
+  }
+  return bench;
+}
+
+}  // namespace bramble
