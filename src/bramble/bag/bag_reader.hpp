@@ -9,25 +9,38 @@
 
 namespace bramble {
 
+/// What to do about a damaged bag.
+enum class Damage {
+  kRefuse,   ///< throw an Error at the first damage, naming the file and how many messages were read before
+  kRecover,  ///< give every message that is whole; damage() tells what was lost
+};
+
 /// Reads a rosbag2 bag with sqlite3 storage: a folder with metadata.yaml (versions 1 to 9), a folder without it (the
-/// files are listed and the index made anew), or a single .db3 file. zstd-compressed messages are unpacked. Messages
-/// come in order of (file, timestamp, id); memory does not grow with the bag.
+/// files are listed and the index made anew), or a single .db3 file. Compression by message and by file (zstd) is
+/// undone; a file is unpacked into the temporary folder and removed with the reader. Messages come in order of (file,
+/// timestamp, id). Memory holds one message, and 24 bytes for each of a file that has no usable time index. The bag is
+/// never changed, not even to fold in the log of a killed recorder. Rows that name no known topic are left out.
 class BagReader final : public Source {
  public:
   /// Only the topics in `wanted` (empty: all). Throws Error when the place is no bag, or lacks a wanted topic (it lists
   /// those there are).
-  explicit BagReader(const std::filesystem::path& bag, std::vector<std::string> wanted = {});
+  explicit BagReader(const std::filesystem::path& bag, std::vector<std::string> wanted = {},
+                     Damage damage = Damage::kRefuse);
   ~BagReader() override;
 
   std::vector<TopicInfo> topics() const override;
-  /// Throws Error naming the file, and how many messages were read before, when the database is damaged.
+  /// Throws Error naming the file, and how many messages were read before, when the database is damaged (kRefuse).
   std::optional<Message> next() override;
 
   /// Counts and times; taken from the files themselves when metadata.yaml is missing.
   const BagMetadata& metadata() const;
   const std::filesystem::path& path() const;
-  /// Bytes of all storage files.
+  /// Storage files with their folder, in order.
+  std::vector<std::filesystem::path> files() const;
+  /// Bytes of all storage files as they lie on disk.
   std::uint64_t file_bytes() const;
+  /// What could not be read so far, a line each (kRecover); empty for a whole bag.
+  const std::vector<std::string>& damage() const;
 
  private:
   struct Impl;

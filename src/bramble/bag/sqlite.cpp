@@ -1,26 +1,62 @@
 #include "bramble/bag/sqlite.hpp"
 
+#include <cctype>
+#include <cerrno>
+
 #include "bramble/core/error.hpp"
 
 namespace bramble {
 
+namespace {
+
+// «file:» address of a path, for options that only an address can carry.
+std::string file_uri(const std::filesystem::path& file) {
+  std::string uri = "file:";
+  for (const unsigned char c : std::filesystem::absolute(file).string())
+    uri += std::isalnum(c) || c == '/' || c == '-' || c == '_' || c == '.' ? std::string(1, static_cast<char>(c))
+                                                                           : fmt::format("%{:02X}", c);
+  return uri;
+}
+
+}  // namespace
+
 SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
     : file_(file), handle_(nullptr, sqlite3_close) {
-  sqlite3* raw = nullptr;
-  const int flags = mode == Mode::kCreate ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
-  int status = sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
-  if (status != SQLITE_OK && mode == Mode::kRead) {  // a read-only place
-    sqlite3_close(raw);
-    status = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  const auto open = [&](const std::string& name, int flags) {
+    sqlite3* raw = nullptr;
+    const int status = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    handle_.reset(raw);
+    if (status != SQLITE_OK) fail_now("open");
+  };
+  if (mode == Mode::kCreate) {
+    open(file.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    return;
   }
-  handle_.reset(raw);
-  if (status != SQLITE_OK) fail_now("open");
+  open(file.string(), SQLITE_OPEN_READONLY);
+  // A database in WAL mode wants to make its shared-memory file; in a read-only place without a log, read as it is.
+  const auto log = file.string() + "-wal";
+  if (sqlite3_exec(handle_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) == SQLITE_CANTOPEN) {
+    std::error_code error;
+    if (std::filesystem::exists(log, error) && std::filesystem::file_size(log, error) > 0)
+      fail("cannot open {}: a recorder was killed and its log {} can only be read in a folder that is writable; copy "
+           "the bag to one",
+           file.string(), log);
+    open(file_uri(file) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+  }
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_exec(handle_.get(), "PRAGMA cell_size_check=ON", nullptr, nullptr, nullptr);
+  if (mode == Mode::kRecover) sqlite3_exec(handle_.get(), "PRAGMA writable_schema=ON", nullptr, nullptr, nullptr);
 }
 
 void SqliteDatabase::fail_now(const std::string& doing) const {
   const int code = handle_ ? sqlite3_errcode(handle_.get()) : SQLITE_NOMEM;
-  if (code == SQLITE_FULL)
+  const int system_error = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+  if (code == SQLITE_FULL || (code == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT)))
     fail("cannot {} {}: no space left on the disk; free some space or choose another folder", doing, file_.string());
+  if (code == SQLITE_IOERR && system_error == EFBIG)
+    fail("cannot {} {}: the file has reached the size that this process may write (ulimit -f)", doing, file_.string());
   if (code == SQLITE_NOTADB) fail("cannot {} {}: it is not a SQLite database", doing, file_.string());
   if (code == SQLITE_CORRUPT)
     fail("cannot {} {}: the file is damaged or cut ({})", doing, file_.string(), sqlite3_errmsg(handle_.get()));

@@ -10,13 +10,21 @@
 
 namespace bramble {
 
-/// A SQLite connection whose failures are Errors that name the file.
+/// A SQLite connection whose failures are Errors that name the file. What is read may come from anywhere, so a
+/// database's own triggers, views and functions are never run.
 class SqliteDatabase {
  public:
-  enum class Mode { kCreate, kRead };
+  enum class Mode {
+    kCreate,   ///< write a new file
+    kRead,     ///< read; never changes the file, nor folds in the log of a killed writer
+    kRecover,  ///< as kRead, and a file that is shorter than its header says is opened too
+  };
   SqliteDatabase(const std::filesystem::path& file, Mode mode);
   void execute(const std::string& sql);
+  /// Throws the Error for the connection's last failure.
   [[noreturn]] void fail_now(const std::string& doing) const;
+  /// Whether a transaction is open. (SQLite ends one by itself after some failures.)
+  bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
   sqlite3* get() const { return handle_.get(); }
   const std::filesystem::path& file() const { return file_; }
 
@@ -38,6 +46,7 @@ class SqliteStatement {
   void reset();
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   std::string text(int column) const;
+  /// Valid until the next step().
   std::span<const std::uint8_t> blob(int column) const;
 
  private:
