@@ -157,8 +157,7 @@ struct BagReader::Impl {
   void list_files_without_metadata() {
     metadata = {};
     metadata.files = list_storage_files(folder);
-    if (metadata.files.empty())
-      fail("{} is not a bag: it has neither metadata.yaml nor .db3 files", folder.string());
+    if (metadata.files.empty()) fail("{} is not a bag: it has neither metadata.yaml nor .db3 files", folder.string());
     for (const auto& file : metadata.files) note_damage([&] { add_content_of(file); });
   }
 

@@ -24,8 +24,9 @@ struct BagWriter::Impl {
   std::uint64_t uncommitted_bytes = 0;
   std::uint64_t bytes = 0;
   StampNs last_stamp_ns = 0;
-  bool in_transaction = false;
+  std::uint64_t committed_messages = 0;
   bool closed = false;
+  bool failed = false;  // after an Error nothing more is written
 
   bool jazzy() const { return options.ros_distro == "jazzy"; }
 
@@ -65,16 +66,28 @@ struct BagWriter::Impl {
   }
 
   void begin() {
-    if (in_transaction) return;
-    database->execute("BEGIN");
-    in_transaction = true;
+    if (!database->in_transaction()) database->execute("BEGIN");
   }
   void commit() {
-    if (!in_transaction) return;
-    database->execute("COMMIT");
-    in_transaction = false;
+    if (database->in_transaction()) database->execute("COMMIT");
     uncommitted_bytes = 0;
+    committed_messages = metadata.message_count;
   }
+  // Runs a step of writing. After an Error what was committed stays, and the rest is given up: a half-written batch
+  // must not be committed with later messages.
+  template <typename Step>
+  void guarded(const Step& step) {
+    if (closed) fail("the bag {} is closed", folder.string());
+    if (failed) fail("the bag {} could not be written; nothing more is taken", folder.string());
+    try {
+      step();
+    } catch (const Error& error) {
+      failed = true;
+      fail("{}; the {} messages committed before are kept in {}", error.what(), committed_messages, folder.string());
+    }
+  }
+  void write(const Message& message);
+  void close();
 
   std::size_t topic(const TopicInfo& info) {
     if (const auto found = topic_index.find(info.name); found != topic_index.end()) return found->second;
@@ -114,7 +127,7 @@ BagWriter::BagWriter(const fs::path& folder, BagOptions options) : impl_(std::ma
 }
 
 BagWriter::~BagWriter() {
-  if (impl_->closed) return;
+  if (impl_->closed || impl_->failed) return;
   try {
     impl_->commit();
   } catch (const std::exception& error) {
@@ -122,34 +135,38 @@ BagWriter::~BagWriter() {
   }
 }
 
-void BagWriter::add_topic(const TopicInfo& topic) { impl_->topic(topic); }
-
+void BagWriter::add_topic(const TopicInfo& topic) {
+  impl_->guarded([&] { impl_->topic(topic); });
+}
 void BagWriter::write(const Message& message) {
-  auto& self = *impl_;
-  if (self.closed) fail("the bag {} is closed", self.folder.string());
-  const std::size_t index = self.topic(message.topic);
-  self.begin();
-  self.insert->reset();
-  self.insert->bind(1, static_cast<std::int64_t>(index + 1))
-      .bind(2, message.stamp_ns)
-      .bind(3, std::span<const std::uint8_t>(*message.cdr));
-  self.insert->step();
-  auto& metadata = self.metadata;
-  metadata.start_ns = metadata.message_count == 0 ? message.stamp_ns : std::min(metadata.start_ns, message.stamp_ns);
-  self.last_stamp_ns = metadata.message_count == 0 ? message.stamp_ns : std::max(self.last_stamp_ns, message.stamp_ns);
-  metadata.duration_ns = self.last_stamp_ns - metadata.start_ns;
-  ++metadata.message_count;
-  ++metadata.topics[index].message_count;
-  self.bytes += message.cdr->size();
-  self.uncommitted_bytes += message.cdr->size() + 32;
-  if (self.uncommitted_bytes >= self.options.commit_bytes) self.commit();
+  impl_->guarded([&] { impl_->write(message); });
+}
+void BagWriter::close() {
+  if (impl_->closed) return;
+  impl_->guarded([&] { impl_->close(); });
 }
 
-void BagWriter::close() {
-  auto& self = *impl_;
-  if (self.closed) return;
-  const auto yaml = bag_metadata_yaml(self.metadata);
-  if (self.jazzy()) {
+void BagWriter::Impl::write(const Message& message) {
+  const std::size_t index = topic(message.topic);
+  begin();
+  insert->reset();
+  insert->bind(1, static_cast<std::int64_t>(index + 1))
+      .bind(2, message.stamp_ns)
+      .bind(3, std::span<const std::uint8_t>(*message.cdr));
+  insert->step();
+  metadata.start_ns = metadata.message_count == 0 ? message.stamp_ns : std::min(metadata.start_ns, message.stamp_ns);
+  last_stamp_ns = metadata.message_count == 0 ? message.stamp_ns : std::max(last_stamp_ns, message.stamp_ns);
+  metadata.duration_ns = last_stamp_ns - metadata.start_ns;
+  ++metadata.message_count;
+  ++metadata.topics[index].message_count;
+  bytes += message.cdr->size();
+  uncommitted_bytes += message.cdr->size() + 32;
+  if (uncommitted_bytes >= options.commit_bytes) commit();
+}
+
+void BagWriter::Impl::close() {
+  const auto yaml = bag_metadata_yaml(metadata);
+  if (jazzy()) {
     // The row holds the map without its wrapper: the same lines, indented two less.
     std::string inner;
     for (std::size_t at = yaml.find('\n') + 1; at < yaml.size();) {
@@ -157,18 +174,18 @@ void BagWriter::close() {
       inner += yaml.substr(at + 2, end - at - 1);
       at = end + 1;
     }
-    self.begin();
-    SqliteStatement row(*self.database, "INSERT INTO metadata (metadata_version, metadata) VALUES (?, ?)");
-    row.bind(1, std::int64_t{self.metadata.version}).bind(2, inner);
+    begin();
+    SqliteStatement row(*database, "INSERT INTO metadata (metadata_version, metadata) VALUES (?, ?)");
+    row.bind(1, std::int64_t{metadata.version}).bind(2, inner);
     row.step();
   }
-  self.commit();
-  self.insert.reset();
-  self.database->execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  self.database->execute("PRAGMA journal_mode=DELETE");
-  self.database.reset();
-  write_file_atomically(self.folder / "metadata.yaml", yaml);
-  self.closed = true;
+  commit();
+  insert.reset();
+  database->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  database->execute("PRAGMA journal_mode=DELETE");
+  database.reset();
+  write_file_atomically(folder / "metadata.yaml", yaml);
+  closed = true;
 }
 
 std::uint64_t BagWriter::message_count() const { return impl_->metadata.message_count; }

@@ -29,8 +29,10 @@ class BagWriter final : public Sink {
 
   /// Registers a topic before its first message (a topic without messages is then in the bag too).
   void add_topic(const TopicInfo& topic);
-  /// Throws Error on a full disk; everything committed before stays readable.
+  /// Throws Error on a full disk; everything committed before stays readable, and nothing more is taken.
   void write(const Message& message) override;
+  /// Commits the rest, folds in the log and writes metadata.yaml. Throws Error on a full disk; the bag is then readable
+  /// without its index.
   void close() override;
 
   std::uint64_t message_count() const;

@@ -18,17 +18,30 @@ std::string lower(std::string text) {
   return text;
 }
 
-// Escapes a YAML text for a double-quoted scalar.
+// A text as a double-quoted YAML scalar.
 std::string quoted(const std::string& text) {
   std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += std::string("\\") + c;
+    else if (c == '\n')
       out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\x{:02x}", c);
     else
       out += c;
   }
   return out + "\"";
+}
+
+// A name as rosbag2 writes it: plain when YAML cannot take it for anything else, else quoted.
+std::string name_text(const std::string& name) {
+  const bool plain = !name.empty() && (std::isalpha(static_cast<unsigned char>(name[0])) || name[0] == '/') &&
+                     name.find_first_of("/._") != std::string::npos &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return std::isalnum(c) || c == '/' || c == '_' || c == '.' || c == '-';
+                     });
+  return plain ? name : quoted(name);
 }
 
 }  // namespace
@@ -46,6 +59,7 @@ BagMetadata read_bag_metadata(const std::filesystem::path& folder) {
     bag.duration_ns = root["duration"]["nanoseconds"].as<std::int64_t>(0);
     bag.start_ns = root["starting_time"]["nanoseconds_since_epoch"].as<std::int64_t>(0);
     bag.message_count = root["message_count"].as<std::uint64_t>(0);
+    if (bag.message_count == 0) bag.start_ns = 0;  // rosbag2 writes the largest number there is
     bag.compression_format = root["compression_format"].as<std::string>("");
     bag.compression_mode = lower(root["compression_mode"].as<std::string>(""));
     if (bag.compression_mode == "none") bag.compression_mode.clear();
@@ -92,7 +106,7 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   out += bag.topics.empty() ? "  topics_with_message_count: []\n" : "  topics_with_message_count:\n";
   for (const auto& topic : bag.topics) {
     out += fmt::format("    - topic_metadata:\n        name: {}\n        type: {}\n        serialization_format: {}\n",
-                       topic.info.name, topic.info.type, topic.serialization_format);
+                       name_text(topic.info.name), name_text(topic.info.type), topic.serialization_format);
     const auto qos = qos_profile_yaml(topic.info.latched, native_qos);
     out += native_qos ? fmt::format("        offered_qos_profiles:\n          {}\n", qos)
                       : fmt::format("        offered_qos_profiles: {}\n", quoted(qos));
@@ -105,13 +119,13 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   out += fmt::format("  compression_format: {}\n  compression_mode: {}\n", quoted(bag.compression_format),
                      quoted(bag.compression_mode));
   out += "  relative_file_paths:\n";
-  for (const auto& file : bag.files) out += fmt::format("    - {}\n", file);
+  for (const auto& file : bag.files) out += fmt::format("    - {}\n", name_text(file));
   out += "  files:\n";
   for (const auto& file : bag.files)
     out += fmt::format(
         "    - path: {}\n      starting_time:\n        nanoseconds_since_epoch: {}\n      duration:\n        "
         "nanoseconds: {}\n      message_count: {}\n",
-        file, start, bag.duration_ns, bag.message_count);
+        name_text(file), start, bag.duration_ns, bag.message_count);
   if (bag.version >= 6) out += "  custom_data: ~\n";
   if (bag.version >= 8) out += fmt::format("  ros_distro: {}\n", bag.ros_distro);
   return out;

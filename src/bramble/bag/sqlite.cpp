@@ -38,9 +38,10 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
   if (sqlite3_exec(handle_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) == SQLITE_CANTOPEN) {
     std::error_code error;
     if (std::filesystem::exists(log, error) && std::filesystem::file_size(log, error) > 0)
-      fail("cannot open {}: a recorder was killed and its log {} can only be read in a folder that is writable; copy "
-           "the bag to one",
-           file.string(), log);
+      fail(
+          "cannot open {}: a recorder was killed and its log {} can only be read in a folder that is writable; copy "
+          "the bag to one",
+          file.string(), log);
     open(file_uri(file) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
   }
   sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);

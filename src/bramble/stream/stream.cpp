@@ -1,8 +1,10 @@
 #include "bramble/stream/stream.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/interrupt.hpp"
 #include "bramble/core/yaml.hpp"
 
 namespace bramble {
@@ -22,6 +24,49 @@ void require_topics(const std::vector<TopicInfo>& there, const std::vector<std::
          near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
          names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
   }
+}
+
+std::uint64_t pump(Source& source, std::span<Sink* const> sinks, const std::function<bool(const Message&)>& each) {
+  std::uint64_t count = 0;
+  for (;;) {
+    throw_if_interrupted();
+    const auto message = source.next();
+    if (!message) return count;
+    for (Sink* sink : sinks) sink->write(*message);
+    ++count;
+    if (each && !each(*message)) return count;
+  }
+}
+
+TopicFilter::TopicFilter(Source& source, std::vector<std::string> wanted, const std::string& source_name)
+    : source_(source), wanted_(std::move(wanted)) {
+  require_topics(source_.topics(), wanted_, source_name);
+}
+
+std::vector<TopicInfo> TopicFilter::topics() const {
+  auto topics = source_.topics();
+  std::erase_if(topics, [&](const TopicInfo& topic) { return !topic_wanted(topic.name, wanted_); });
+  return topics;
+}
+
+std::optional<Message> TopicFilter::next() {
+  while (auto message = source_.next())
+    if (topic_wanted(message->topic.name, wanted_)) return message;
+  return std::nullopt;
+}
+
+void FanOut::write(const Message& message) {
+  for (Sink* sink : sinks_) sink->write(message);
+}
+
+void FanOut::close() {
+  std::exception_ptr first;
+  for (Sink* sink : sinks_) try {
+      sink->close();
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  if (first) std::rethrow_exception(first);
 }
 
 }  // namespace bramble
