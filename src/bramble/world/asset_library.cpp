@@ -1,0 +1,289 @@
+#include "bramble/world/asset_library.hpp"
+
+#include <assimp/GltfMaterial.h>
+#include <assimp/postprocess.h>
+#include <assimp/scene.h>
+
+#include <algorithm>
+#include <assimp/Importer.hpp>
+#include <cctype>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/image_io.hpp"
+#include "bramble/core/parallel.hpp"
+#include "bramble/core/yaml.hpp"
+
+namespace bramble {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kLargestTexture = 1024;
+
+std::string lower_extension(const fs::path& file) {
+  auto text = file.extension().string();
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+bool is_mesh_file(const fs::path& file) {
+  static const std::set<std::string> kExtensions = {".glb", ".gltf", ".obj", ".fbx", ".ply",  ".stl",
+                                                    ".dae", ".3ds",  ".off", ".x3d", ".blend"};
+  return kExtensions.contains(lower_extension(file));
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (!entry.path().filename().string().starts_with(".")) entries.push_back(entry.path());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+AssetSidecar read_sidecar(const fs::path& mesh_file) {
+  AssetSidecar sidecar;
+  fs::path file = mesh_file;
+  file.replace_extension(".yaml");
+  const auto extension = lower_extension(mesh_file);
+  sidecar.up = extension == ".stl" || extension == ".ply" ? "z" : "y";
+  if (!fs::exists(file)) return sidecar;
+  YamlReader reader(file);
+  YamlBlock root = reader.root();
+  root.get("kind", sidecar.kind);
+  root.get("scale", sidecar.scale, 1e-6, 1e6);
+  root.get("size_m", sidecar.size_m, 0, 1000);
+  root.get("stretch", sidecar.stretch, 3);
+  root.get("up", sidecar.up, {"y", "z"});
+  root.get("collision", sidecar.collision);
+  root.get("translucency", sidecar.translucency, 0, 1);
+  reader.finish();
+  return sidecar;
+}
+
+// Where a material's picture is: a file, or bytes inside the mesh file (then `bytes` holds them).
+struct TextureSource {
+  std::string key;
+  fs::path file;
+  std::vector<std::uint8_t> bytes;
+  bool empty() const { return key.empty(); }
+};
+
+struct LoadedMaterial {
+  Material material;
+  TextureSource color, normal;
+};
+
+struct LoadedMesh {
+  Mesh mesh;
+  std::vector<LoadedMaterial> materials;
+};
+
+TextureSource texture_of(const aiScene& scene, const aiMaterial& material, std::initializer_list<aiTextureType> types,
+                         const fs::path& mesh_file) {
+  for (const auto type : types) {
+    aiString name;
+    if (material.GetTexture(type, 0, &name) != AI_SUCCESS || name.length == 0) continue;
+    if (const aiTexture* inside = scene.GetEmbeddedTexture(name.C_Str())) {
+      if (inside->mHeight != 0) fail("{}: the picture {} inside is not PNG or JPEG", mesh_file.string(), name.C_Str());
+      const auto* first = reinterpret_cast<const std::uint8_t*>(inside->pcData);
+      return {mesh_file.string() + ":" + name.C_Str(), {}, {first, first + inside->mWidth}};
+    }
+    std::string path = name.C_Str();
+    std::replace(path.begin(), path.end(), '\\', '/');
+    fs::path file = mesh_file.parent_path() / path;
+    if (!fs::exists(file)) file = mesh_file.parent_path() / fs::path(path).filename();
+    if (!fs::exists(file)) fail("{}: its picture {} is missing", mesh_file.string(), path);
+    return {fs::weakly_canonical(file).string(), file, {}};
+  }
+  return {};
+}
+
+LoadedMaterial read_material(const aiScene& scene, const aiMaterial& source, const fs::path& file,
+                             const AssetSidecar& sidecar) {
+  LoadedMaterial out;
+  aiString name;
+  if (source.Get(AI_MATKEY_NAME, name) == AI_SUCCESS) out.material.name = name.C_Str();
+  aiColor4D color(1, 1, 1, 1);
+  if (source.Get(AI_MATKEY_BASE_COLOR, color) != AI_SUCCESS) source.Get(AI_MATKEY_COLOR_DIFFUSE, color);
+  out.material.color = {color.r, color.g, color.b};
+  float roughness = 1;
+  if (source.Get(AI_MATKEY_ROUGHNESS_FACTOR, roughness) == AI_SUCCESS)
+    out.material.roughness = std::clamp(roughness, 0.0F, 1.0F);
+  out.color = texture_of(scene, source, {aiTextureType_BASE_COLOR, aiTextureType_DIFFUSE}, file);
+  out.normal = texture_of(scene, source, {aiTextureType_NORMALS, aiTextureType_NORMAL_CAMERA}, file);
+  aiString mode;
+  bool two_sided = false;
+  source.Get(AI_MATKEY_TWOSIDED, two_sided);
+  if (source.Get(AI_MATKEY_GLTF_ALPHAMODE, mode) == AI_SUCCESS) {
+    float cutoff = 0.5F;
+    source.Get(AI_MATKEY_GLTF_ALPHACUTOFF, cutoff);
+    const std::string text = mode.C_Str();
+    out.material.alpha_cutoff = text == "MASK" ? cutoff : text == "BLEND" ? 0.5F : 0.0F;
+  } else if (source.GetTextureCount(aiTextureType_OPACITY) > 0) {
+    out.material.alpha_cutoff = 0.5F;
+  }
+  if (out.material.alpha_cutoff > 0 || two_sided) out.material.translucency = static_cast<float>(sidecar.translucency);
+  return out;
+}
+
+LoadedMesh read_mesh(const fs::path& file, const AssetSidecar& sidecar) {
+  Assimp::Importer importer;
+  importer.SetPropertyInteger(AI_CONFIG_PP_SBP_REMOVE, aiPrimitiveType_POINT | aiPrimitiveType_LINE);
+  const aiScene* scene =
+      importer.ReadFile(file.string(), aiProcess_Triangulate | aiProcess_SortByPType | aiProcess_PreTransformVertices |
+                                           aiProcess_GenSmoothNormals | aiProcess_JoinIdenticalVertices |
+                                           aiProcess_FindDegenerates | aiProcess_FindInvalidData);
+  if (!scene) fail("{}: not a readable mesh ({})", file.string(), importer.GetErrorString());
+  LoadedMesh out;
+  out.mesh.name = file.stem().string();
+  std::map<unsigned, std::uint16_t> material_of;
+  const auto to_asset_frame = [&](const aiVector3D& v) {
+    return sidecar.up == "z" ? Eigen::Vector3f(v.x, v.y, v.z) : Eigen::Vector3f(v.z, v.x, v.y);
+  };
+  for (unsigned m = 0; m < scene->mNumMeshes; ++m) {
+    const aiMesh& part = *scene->mMeshes[m];
+    if (!part.HasPositions() || part.mNumFaces == 0) continue;
+    auto [material, is_new] =
+        material_of.try_emplace(part.mMaterialIndex, static_cast<std::uint16_t>(out.materials.size()));
+    if (is_new) out.materials.push_back(read_material(*scene, *scene->mMaterials[part.mMaterialIndex], file, sidecar));
+    const auto first = static_cast<std::uint32_t>(out.mesh.positions.size());
+    for (unsigned v = 0; v < part.mNumVertices; ++v) {
+      out.mesh.positions.push_back(to_asset_frame(part.mVertices[v]));
+      const Eigen::Vector3f normal = part.HasNormals() ? to_asset_frame(part.mNormals[v]) : Eigen::Vector3f::UnitZ();
+      out.mesh.normals.push_back(normal.squaredNorm() > 1e-12F ? normal.normalized() : Eigen::Vector3f::UnitZ());
+      // Assimp counts v upwards whatever the format.
+      out.mesh.uvs.push_back(part.HasTextureCoords(0)
+                                 ? Eigen::Vector2f(part.mTextureCoords[0][v].x, 1 - part.mTextureCoords[0][v].y)
+                                 : Eigen::Vector2f::Zero());
+    }
+    for (unsigned f = 0; f < part.mNumFaces; ++f) {
+      const aiFace& face = part.mFaces[f];
+      if (face.mNumIndices != 3) continue;
+      out.mesh.triangles.push_back({first + face.mIndices[0], first + face.mIndices[1], first + face.mIndices[2]});
+      out.mesh.triangle_material.push_back(material->second);
+    }
+  }
+  if (out.mesh.triangles.empty()) fail("{}: the mesh has no triangles", file.string());
+
+  // Size, then the foot to the ground; a mesh modelled far from its origin is brought back to it.
+  const auto bounds = [&] {
+    Eigen::AlignedBox3f box;
+    for (const auto& p : out.mesh.positions) box.extend(p);
+    return box;
+  };
+  const Eigen::AlignedBox3f box = bounds();
+  if (!box.sizes().allFinite() || box.sizes().maxCoeff() <= 0) fail("{}: the mesh has no size", file.string());
+  const float factor = static_cast<float>(sidecar.size_m > 0 ? sidecar.size_m / box.sizes().maxCoeff() : sidecar.scale);
+  Eigen::Vector3f scale = Eigen::Vector3f::Constant(factor);
+  for (std::size_t k = 0; k < sidecar.stretch.size(); ++k)
+    scale[static_cast<int>(k)] *= static_cast<float>(sidecar.stretch[k]);
+  const bool around_origin = box.min().x() <= 0 && box.max().x() >= 0 && box.min().y() <= 0 && box.max().y() >= 0;
+  const Eigen::Vector3f foot(around_origin ? 0 : box.center().x(), around_origin ? 0 : box.center().y(), box.min().z());
+  for (auto& p : out.mesh.positions) p = (p - foot).cwiseProduct(scale);
+  for (auto& n : out.mesh.normals) n = n.cwiseQuotient(scale).normalized();
+  return out;
+}
+
+ImageU8 read_texture(const TextureSource& source) {
+  ImageU8 image = source.file.empty() ? decode_image(source.bytes, PixelFormat::kRgba, source.key)
+                                      : read_image(source.file, PixelFormat::kRgba);
+  const int largest = std::max(image.width, image.height);
+  if (largest > kLargestTexture)
+    image = resize_picture(image, std::max(1, image.width * kLargestTexture / largest),
+                           std::max(1, image.height * kLargestTexture / largest));
+  return image;
+}
+
+TextureSource ground_texture(const fs::path& folder, const std::string& name) {
+  for (const char* extension : {".jpg", ".png", ".jpeg"})
+    if (fs::exists(folder / (name + extension)))
+      return {(folder / (name + extension)).string(), folder / (name + extension), {}};
+  return {};
+}
+
+}  // namespace
+
+AssetLibrary load_assets(const fs::path& folder, const Ontology& ontology) {
+  if (!fs::is_directory(folder))
+    fail("no assets at {}; run ./bramble setup to build the default ones", folder.string());
+  // 1. What is there.
+  AssetLibrary library;
+  std::vector<fs::path> files;
+  for (const auto& class_folder : sorted_entries(folder)) {
+    if (!fs::is_directory(class_folder)) continue;
+    ClassId class_id;
+    try {
+      class_id = ontology.require(class_folder.filename().string());
+    } catch (const Error& error) {
+      fail("{}: {}", class_folder.string(), error.what());
+    }
+    const auto add = [&](const fs::path& file, const std::string& name) {
+      Asset asset;
+      asset.name = name;
+      asset.class_name = class_folder.filename().string();
+      asset.class_id = class_id;
+      asset.sidecar = read_sidecar(file);
+      library.assets.push_back(std::move(asset));
+      files.push_back(file);
+    };
+    for (const auto& entry : sorted_entries(class_folder)) {
+      if (fs::is_regular_file(entry) && is_mesh_file(entry)) add(entry, entry.stem().string());
+      if (!fs::is_directory(entry)) continue;
+      for (const auto& inner : sorted_entries(entry))
+        if (fs::is_regular_file(inner) && is_mesh_file(inner))
+          add(inner, inner.stem() == entry.filename() ? inner.stem().string()
+                                                      : entry.filename().string() + "/" + inner.stem().string());
+    }
+  }
+
+  // 2. Meshes, side by side.
+  std::vector<LoadedMesh> loaded(files.size());
+  parallel_for(files.size(), [&](std::size_t i) { loaded[i] = read_mesh(files[i], library.assets[i].sidecar); });
+
+  // 3. One list of materials and textures, in the order of the meshes; a picture used twice is kept once.
+  std::vector<TextureSource> sources;
+  std::map<std::string, int> texture_number;
+  const auto texture = [&](TextureSource source) {
+    if (source.empty()) return -1;
+    const auto [entry, is_new] = texture_number.try_emplace(source.key, static_cast<int>(sources.size()));
+    if (is_new) sources.push_back(std::move(source));
+    return entry->second;
+  };
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    const auto first = static_cast<std::uint16_t>(library.materials.size());
+    for (auto& material : loaded[i].materials) {
+      material.material.color_texture = texture(std::move(material.color));
+      material.material.normal_texture = texture(std::move(material.normal));
+      library.materials.push_back(std::move(material.material));
+    }
+    for (auto& number : loaded[i].mesh.triangle_material) number = static_cast<std::uint16_t>(number + first);
+    Eigen::AlignedBox3f box;
+    for (const auto& p : loaded[i].mesh.positions) box.extend(p);
+    library.assets[i].size_m = box.sizes();
+    library.assets[i].mesh = static_cast<std::uint32_t>(i);
+    library.meshes.push_back(std::move(loaded[i].mesh));
+  }
+  const auto ground = [&](const char* class_name) {
+    const TextureSource color = ground_texture(folder / class_name, "ground_color");
+    if (color.empty()) return -1;
+    Material material;
+    material.name = std::string(class_name) + " ground";
+    material.color_texture = texture(color);
+    material.normal_texture = texture(ground_texture(folder / class_name, "ground_normal"));
+    library.materials.push_back(material);
+    return static_cast<int>(library.materials.size()) - 1;
+  };
+  library.grass_material = ground("grass");
+  library.dirt_material = ground("dirt");
+
+  // 4. Pictures.
+  library.textures.resize(sources.size());
+  parallel_for(sources.size(), [&](std::size_t i) { library.textures[i] = read_texture(sources[i]); });
+  return library;
+}
+
+}  // namespace bramble
