@@ -1,0 +1,444 @@
+#include "bramble/vehicle/vehicle.hpp"
+
+#include <btBulletDynamicsCommon.h>
+
+#include <BulletCollision/CollisionShapes/btHeightfieldTerrainShape.h>
+#include <BulletDynamics/Vehicle/btRaycastVehicle.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "bramble/core/error.hpp"
+#include "bramble/vehicle/ground_ray.hpp"
+
+namespace bramble {
+namespace {
+
+btVector3 to_bullet(const Eigen::Vector3d& v) {
+  return {static_cast<btScalar>(v.x()), static_cast<btScalar>(v.y()), static_cast<btScalar>(v.z())};
+}
+Eigen::Vector3d from_bullet(const btVector3& v) { return {v.x(), v.y(), v.z()}; }
+
+btTransform to_bullet(const Pose& pose) {
+  const Eigen::Quaterniond q(pose.linear());
+  const btQuaternion rotation(static_cast<btScalar>(q.x()), static_cast<btScalar>(q.y()), static_cast<btScalar>(q.z()),
+                              static_cast<btScalar>(q.w()));
+  return btTransform(rotation, to_bullet(Eigen::Vector3d(pose.translation())));
+}
+Pose from_bullet(const btTransform& transform) {
+  const btQuaternion q = transform.getRotation();
+  Pose pose = Pose::Identity();
+  pose.linear() = Eigen::Quaterniond(q.w(), q.x(), q.y(), q.z()).normalized().toRotationMatrix();
+  pose.translation() = from_bullet(transform.getOrigin());
+  return pose;
+}
+
+// Wheels feel the rendered triangles themselves, in double precision; forces act along the smooth normal, so that the
+// creases between triangles do not shake the vehicle. Trees and boulders are met by the body, not by the rays.
+class GroundRaycaster final : public btVehicleRaycaster {
+ public:
+  GroundRaycaster(const Terrain& terrain, void* ground) : terrain_(terrain), ground_(ground) {}
+  void* castRay(const btVector3& from, const btVector3& to, btVehicleRaycasterResult& result) override {
+    const Eigen::Vector3d a = from_bullet(from);
+    const Eigen::Vector3d b = from_bullet(to);
+    const auto share = ground_hit(terrain_, a, b);
+    if (!share) return nullptr;
+    const Eigen::Vector3d hit = a + *share * (b - a);
+    result.m_hitPointInWorld = to_bullet(hit);
+    result.m_hitNormalInWorld = to_bullet(terrain_.normal(hit.x(), hit.y()));
+    result.m_distFraction = static_cast<btScalar>(*share);
+    return ground_;
+  }
+
+ private:
+  const Terrain& terrain_;
+  void* ground_;
+};
+
+// Runs before the wheels' forces act and notes the velocities with which the body has just moved. Bullet adds gravity
+// before and the springs' impulses after the move, so that its velocity at the end of a step is off by g dt at rest.
+class VelocityProbe final : public btActionInterface {
+ public:
+  explicit VelocityProbe(const btRigidBody& body) : body_(body) {}
+  void updateAction(btCollisionWorld*, btScalar) override { read(); }
+  void debugDraw(btIDebugDraw*) override {}
+  void read() {
+    linear = from_bullet(body_.getLinearVelocity());
+    angular = from_bullet(body_.getAngularVelocity());
+  }
+  Eigen::Vector3d linear = Eigen::Vector3d::Zero();   // of the mass centre, M
+  Eigen::Vector3d angular = Eigen::Vector3d::Zero();  // M
+
+ private:
+  const btRigidBody& body_;
+};
+
+// A mesh's extent in its own frame.
+struct MeshBox {
+  Eigen::Vector3f low = Eigen::Vector3f::Constant(1e9F);
+  Eigen::Vector3f high = Eigen::Vector3f::Constant(-1e9F);
+};
+
+}  // namespace
+
+struct Vehicle::Impl {
+  const World& world;
+  VehicleConfig config;
+  VehicleState state;
+
+  btDefaultCollisionConfiguration collision_configuration;
+  btCollisionDispatcher dispatcher{&collision_configuration};
+  btDbvtBroadphase broadphase;
+  btSequentialImpulseConstraintSolver solver;
+  btDiscreteDynamicsWorld physics{&dispatcher, &broadphase, &solver, &collision_configuration};
+
+  std::vector<std::unique_ptr<btCollisionShape>> shapes;
+  std::vector<std::unique_ptr<btCollisionObject>> obstacles;  // ground first, then walls, then cylinders
+  std::unique_ptr<btRigidBody> body;
+  std::unique_ptr<GroundRaycaster> raycaster;
+  std::unique_ptr<VelocityProbe> moved;
+  std::unique_ptr<btRaycastVehicle> wheels;
+  std::array<double, kWheelCount> roll_rad{};
+  std::vector<const btCollisionObject*> touching;  // cylinders and walls that the body touches now
+
+  double rest_deflection_m = 0;                       // of the springs, standing still
+  std::array<double, kWheelCount> rest_load_n{};      // standing still
+  std::array<double, kWheelCount> spring_per_mass{};  // N/m per kilogram of the vehicle
+  std::array<double, 256> grip_of_class{};
+
+  Impl(const World& the_world, const VehicleConfig& the_config) : world(the_world), config(the_config) {
+    physics.setGravity(btVector3(0, 0, static_cast<btScalar>(-kGravityMps2)));
+    physics.setForceUpdateAllAabbs(false);  // thousands of cylinders never move
+    solver.setRandSeed(0);
+    add_ground();
+    add_walls();
+    add_obstacles();
+    add_body();
+    grip_of_class.fill(config.grip.at("other"));
+    for (const SemanticClass& c : world.ontology.classes())
+      if (const auto found = config.grip.find(c.name); found != config.grip.end()) grip_of_class[c.id] = found->second;
+  }
+  ~Impl() {
+    physics.removeAction(wheels.get());
+    physics.removeAction(moved.get());
+    physics.removeRigidBody(body.get());
+    for (auto& object : obstacles) physics.removeCollisionObject(object.get());
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  btCollisionObject& add_static(std::unique_ptr<btCollisionShape> shape, const Eigen::Vector3d& position) {
+    auto object = std::make_unique<btCollisionObject>();
+    object->setCollisionShape(shape.get());
+    object->setWorldTransform(btTransform(btQuaternion::getIdentity(), to_bullet(position)));
+    object->setCollisionFlags(btCollisionObject::CF_STATIC_OBJECT);
+    object->setFriction(0.5F);
+    object->setRestitution(0);
+    physics.addCollisionObject(object.get(), btBroadphaseProxy::StaticFilter,
+                               btBroadphaseProxy::AllFilter ^ btBroadphaseProxy::StaticFilter);
+    shapes.push_back(std::move(shape));
+    obstacles.push_back(std::move(object));
+    return *obstacles.back();
+  }
+
+  void add_ground() {
+    const Terrain& terrain = world.terrain;
+    if (terrain.samples < 2) fail("world '{}' has no terrain to drive on", world.name);
+    const auto [low, high] = std::minmax_element(terrain.heights.begin(), terrain.heights.end());
+    // Bullet's cells are cut like Terrain's when the edges are flipped. It puts the middle of the heights at the
+    // shape's origin.
+    auto shape = std::make_unique<btHeightfieldTerrainShape>(terrain.samples, terrain.samples, terrain.heights.data(),
+                                                             *low, *high, 2, true);
+    const auto spacing = static_cast<btScalar>(terrain.spacing_m());
+    shape->setLocalScaling(btVector3(spacing, spacing, 1));
+    add_static(std::move(shape), {0, 0, 0.5 * (static_cast<double>(*low) + *high)});
+  }
+
+  void add_walls() {
+    const double half = 0.5 * world.terrain.size_m - 0.5;
+    for (const Eigen::Vector3d& inwards :
+         {Eigen::Vector3d(1, 0, 0), Eigen::Vector3d(-1, 0, 0), Eigen::Vector3d(0, 1, 0), Eigen::Vector3d(0, -1, 0)})
+      add_static(std::make_unique<btStaticPlaneShape>(to_bullet(inwards), static_cast<btScalar>(-half)),
+                 Eigen::Vector3d::Zero())
+          .setUserIndex(1);
+  }
+
+  void add_obstacles() {
+    std::vector<MeshBox> boxes(world.meshes.size());
+    for (std::size_t m = 0; m < boxes.size(); ++m)
+      for (const auto& p : world.meshes[m].positions) {
+        boxes[m].low = boxes[m].low.cwiseMin(p);
+        boxes[m].high = boxes[m].high.cwiseMax(p);
+      }
+    for (std::size_t i = 0; i < world.instances.size(); ++i) {
+      const Instance& instance = world.instances[i];
+      if (instance.collision_radius_m <= 0 || instance.mesh >= boxes.size()) continue;
+      const MeshBox& box = boxes[instance.mesh];
+      double top = -1e9;
+      for (int corner = 0; corner < 8; ++corner) {
+        const Eigen::Vector3f p((corner & 1) ? box.high.x() : box.low.x(), (corner & 2) ? box.high.y() : box.low.y(),
+                                (corner & 4) ? box.high.z() : box.low.z());
+        top = std::max(top, static_cast<double>((instance.X_MA * p).z()));
+      }
+      const Eigen::Vector3d foot = instance.X_MA.translation().cast<double>();
+      const double ground = world.terrain.height(foot.x(), foot.y());
+      // What the body clears is no obstacle.
+      if (top < ground + config.body.bottom_m) continue;
+      const double half = 0.5 * std::min(top - ground, 4.0) + 0.5;  // half a metre deep in the ground
+      const auto radius = static_cast<btScalar>(instance.collision_radius_m);
+      add_static(std::make_unique<btCylinderShapeZ>(btVector3(radius, radius, static_cast<btScalar>(half))),
+                 {foot.x(), foot.y(), ground - 1.0 + half})
+          .setUserIndex(static_cast<int>(kFirstScatterInstanceId + i));
+    }
+  }
+
+  void add_body() {
+    const auto& b = config.body;
+    const double height = b.top_m - b.bottom_m;
+    auto box =
+        std::make_unique<btBoxShape>(to_bullet(Eigen::Vector3d(0.5 * b.length_m, 0.5 * b.width_m, 0.5 * height)));
+    auto compound = std::make_unique<btCompoundShape>();
+    const Eigen::Vector3d box_centre(b.centre_x_m, 0, 0.5 * (b.bottom_m + b.top_m));
+    compound->addChildShape(btTransform(btQuaternion::getIdentity(), to_bullet(box_centre - b.mass_centre_m)),
+                            box.get());
+    const double m = config.mass_kg;
+    const Eigen::Vector3d inertia =
+        m / 12.0 *
+        Eigen::Vector3d(b.width_m * b.width_m + height * height, b.length_m * b.length_m + height * height,
+                        b.length_m * b.length_m + b.width_m * b.width_m);
+    btRigidBody::btRigidBodyConstructionInfo info(static_cast<btScalar>(m), nullptr, compound.get(),
+                                                  to_bullet(inertia));
+    info.m_friction = 0.5F;
+    body = std::make_unique<btRigidBody>(info);
+    body->setActivationState(DISABLE_DEACTIVATION);
+    shapes.push_back(std::move(box));
+    shapes.push_back(std::move(compound));
+    physics.addRigidBody(body.get());
+
+    btRaycastVehicle::btVehicleTuning tuning;
+    raycaster = std::make_unique<GroundRaycaster>(world.terrain, obstacles.front().get());
+    wheels = std::make_unique<btRaycastVehicle>(tuning, body.get(), raycaster.get());
+    wheels->setCoordinateSystem(1, 2, 0);  // y left, z up, x forward
+    const auto& s = config.suspension;
+    const double omega = 2 * std::numbers::pi * s.frequency_hz;
+    rest_deflection_m = kGravityMps2 / (omega * omega);
+    const double rest_length = s.travel_m + 0.2 + rest_deflection_m;
+    for (int w = 0; w < kWheelCount; ++w) {
+      const bool front = w == kFrontLeft || w == kFrontRight;
+      const bool left = w == kFrontLeft || w == kRearLeft;
+      // The axle nearer to the mass centre carries more; springs in proportion keep the body level at rest.
+      const double share = 0.5 * (0.5 + (front ? 1 : -1) * config.body.mass_centre_m.x() / config.wheels.wheelbase_m);
+      rest_load_n[w] = share * m * kGravityMps2;
+      spring_per_mass[w] = share * omega * omega;
+      const Eigen::Vector3d hard_point((front ? 0.5 : -0.5) * config.wheels.wheelbase_m,
+                                       (left ? 0.5 : -0.5) * config.wheels.track_m,
+                                       config.wheels.radius_m + s.travel_m + 0.2);
+      btWheelInfo& wheel = wheels->addWheel(to_bullet(hard_point - b.mass_centre_m), btVector3(0, 0, -1),
+                                            btVector3(0, -1, 0), static_cast<btScalar>(rest_length),
+                                            static_cast<btScalar>(config.wheels.radius_m), tuning, front);
+      wheel.m_suspensionStiffness = static_cast<btScalar>(spring_per_mass[w]);
+      wheel.m_wheelsDampingCompression = static_cast<btScalar>(share * 2 * s.damping_compression * omega);
+      wheel.m_wheelsDampingRelaxation = static_cast<btScalar>(share * 2 * s.damping_rebound * omega);
+      wheel.m_maxSuspensionTravelCm = static_cast<btScalar>(100 * (rest_deflection_m + s.travel_m));
+      wheel.m_maxSuspensionForce = static_cast<btScalar>(6 * m * kGravityMps2);
+      wheel.m_rollInfluence = static_cast<btScalar>(s.roll_influence);
+    }
+    moved = std::make_unique<VelocityProbe>(*body);
+    physics.addAction(moved.get());
+    physics.addAction(wheels.get());
+  }
+
+  Eigen::Vector3d velocity_at_B() const {
+    const Eigen::Vector3d p_B_from_centre =
+        from_bullet(body->getWorldTransform().getBasis() * to_bullet(Eigen::Vector3d(-config.body.mass_centre_m)));
+    return moved->linear + moved->angular.cross(p_B_from_centre);
+  }
+
+  void read_state() {
+    const Pose X_MC = from_bullet(body->getWorldTransform());
+    state.X_MB = X_MC * Eigen::Translation3d(-config.body.mass_centre_m);
+    const Eigen::Matrix3d R_BM = state.X_MB.linear().transpose();
+    state.velocity_B = R_BM * velocity_at_B();
+    state.angular_velocity_B = R_BM * moved->angular;
+    for (int w = 0; w < kWheelCount; ++w) {
+      const btWheelInfo& wheel = wheels->getWheelInfo(w);
+      Pose X_CW = Pose::Identity();
+      X_CW.translation() =
+          from_bullet(wheel.m_chassisConnectionPointCS) - Eigen::Vector3d(0, 0, wheel.m_raycastInfo.m_suspensionLength);
+      X_CW.linear() = (Eigen::AngleAxisd(wheel.m_steering, Eigen::Vector3d::UnitZ()) *
+                       Eigen::AngleAxisd(roll_rad[w], Eigen::Vector3d::UnitY()))
+                          .toRotationMatrix();
+      state.X_MW[w] = X_MC * X_CW;
+      state.on_ground[w] = wheel.m_raycastInfo.m_isInContact;
+    }
+  }
+
+  void place(const Pose& X_MB, const Eigen::Vector3d& velocity_B) {
+    const Pose X_MC = X_MB * Eigen::Translation3d(config.body.mass_centre_m);
+    body->setWorldTransform(to_bullet(X_MC));
+    body->setInterpolationWorldTransform(to_bullet(X_MC));
+    body->setLinearVelocity(to_bullet(Eigen::Vector3d(X_MB.linear() * velocity_B)));
+    body->setAngularVelocity(btVector3(0, 0, 0));
+    body->clearForces();
+    for (int w = 0; w < kWheelCount; ++w) {
+      btWheelInfo& wheel = wheels->getWheelInfo(w);
+      wheel.m_steering = 0;
+      wheel.m_deltaRotation = 0;
+      wheel.m_rotation = 0;
+      wheel.m_wheelsSuspensionForce = 0;
+    }
+    wheels->resetSuspension();
+    roll_rad.fill(0);
+    moved->read();
+    state.steer_rad = 0;
+    state.acceleration_B.setZero();
+    state.angular_acceleration_B.setZero();
+    touching.clear();
+    read_state();
+  }
+
+  void steer(double wanted_rad, double dt_s) {
+    const double largest_change = config.steering.rate_deg_per_s * std::numbers::pi / 180 * dt_s;
+    state.steer_rad += std::clamp(wanted_rad - state.steer_rad, -largest_change, largest_change);
+    // Ackermann: both front wheels turn about the same point on the rear axle's line.
+    const double tangent = std::tan(state.steer_rad);
+    const double side = 0.5 * config.wheels.track_m * tangent / config.wheels.wheelbase_m;
+    wheels->setSteeringValue(static_cast<btScalar>(std::atan(tangent / (1 - side))), kFrontLeft);
+    wheels->setSteeringValue(static_cast<btScalar>(std::atan(tangent / (1 + side))), kFrontRight);
+  }
+
+  // Forces at the wheels for the next 5 ms. btRaycastVehicle takes a driving force [N], or else a braking impulse
+  // [N s] per step that only ever opposes the motion.
+  void drive(const VehicleControl& control) {
+    const double speed = state.X_MB.linear().col(0).dot(velocity_at_B());
+    const double throttle = std::clamp(control.throttle, 0.0, 1.0);
+    const double brake = std::clamp(control.brake, 0.0, 1.0);
+    const double direction = control.reverse ? -1.0 : 1.0;
+    const double engine_n = direction * throttle * config.engine_force_n(speed);
+    const double air_n = 0.5 * 1.2 * config.resistance.air_drag_area_m2 * speed * std::abs(speed);
+    body->applyCentralForce(to_bullet(Eigen::Vector3d(-air_n * state.X_MB.linear().col(0))));
+    for (int w = 0; w < kWheelCount; ++w) {
+      btWheelInfo& wheel = wheels->getWheelInfo(w);
+      const bool rear = w == kRearLeft || w == kRearRight;
+      const double load_n = wheel.m_raycastInfo.m_isInContact ? wheel.m_wheelsSuspensionForce : 0;
+      const btVector3 contact = wheel.m_raycastInfo.m_contactPointWS;
+      const ClassId ground = world.terrain.class_at(contact.x(), contact.y());
+      const double grip = grip_of_class[ground];
+      // Softer ground (less grip) rolls harder.
+      const double rolling_n = config.resistance.rolling * load_n * (grip < 0.8 ? 0.8 / grip : 1.0);
+      double braking_n = brake * config.brakes.max_force_n * rest_load_n[w] / (config.mass_kg * kGravityMps2);
+      if (control.hand_brake && rear) braking_n += 0.5 * config.brakes.hand_brake_force_n;
+      const double most_n = grip * load_n;
+      double driving_n = 0;
+      if (braking_n <= 0 && throttle > 0) {
+        driving_n = 0.25 * engine_n;
+        if (std::abs(speed) > 0.05) driving_n -= std::copysign(rolling_n, speed);
+        driving_n = std::clamp(driving_n, -most_n, most_n);
+        wheel.m_engineForce = static_cast<btScalar>(driving_n);
+        wheel.m_brake = 0;
+      } else {
+        wheel.m_engineForce = 0;
+        braking_n = std::min(braking_n + rolling_n + 0.25 * config.engine.braking_force_n, most_n);
+        wheel.m_brake = static_cast<btScalar>(braking_n * kPhysicsStepS);
+      }
+      wheel.m_frictionSlip = static_cast<btScalar>(grip);
+      // Bump stop: over the last two fifths of the travel the spring grows stiffer, sixfold at its end.
+      const double deflection =
+          wheel.getSuspensionRestLength() - wheel.m_raycastInfo.m_suspensionLength - rest_deflection_m;
+      const double stop = std::clamp(deflection / config.suspension.travel_m / 0.4 - 1.5, 0.0, 1.0);
+      wheel.m_suspensionStiffness = static_cast<btScalar>(spring_per_mass[w] * (1 + 5 * stop));
+    }
+  }
+
+  void note_collisions() {
+    std::vector<const btCollisionObject*> now;
+    for (int i = 0; i < dispatcher.getNumManifolds(); ++i) {
+      const btPersistentManifold* manifold = dispatcher.getManifoldByIndexInternal(i);
+      const btCollisionObject* other = manifold->getBody0() == body.get() ? manifold->getBody1() : manifold->getBody0();
+      if (other->getUserIndex() <= 0) continue;
+      bool touches = false;
+      double impulse = 0;
+      for (int p = 0; p < manifold->getNumContacts(); ++p) {
+        touches = touches || manifold->getContactPoint(p).getDistance() < 0.01F;
+        impulse += manifold->getContactPoint(p).getAppliedImpulse();
+      }
+      if (!touches) continue;
+      now.push_back(other);
+      state.collision_impulse_ns = std::max(state.collision_impulse_ns, impulse);
+      if (std::find(touching.begin(), touching.end(), other) == touching.end()) ++state.collisions;
+    }
+    touching = std::move(now);
+  }
+
+  void step(const VehicleControl& control, double dt_s) {
+    const int substeps = static_cast<int>(std::lround(dt_s / kPhysicsStepS));
+    if (substeps < 1 || std::abs(substeps * kPhysicsStepS - dt_s) > 1e-9)
+      fail("a vehicle moves in multiples of {} s, not by {} s", kPhysicsStepS, dt_s);
+    const Eigen::Vector3d velocity_before = velocity_at_B();
+    const Eigen::Vector3d spin_before = moved->angular;
+    state.collision_impulse_ns = 0;
+    const double steer_rad =
+        -std::clamp(control.steer, -1.0, 1.0) * config.steering.max_angle_deg * std::numbers::pi / 180;
+    for (int i = 0; i < substeps; ++i) {
+      steer(steer_rad, kPhysicsStepS);
+      drive(control);
+      physics.stepSimulation(static_cast<btScalar>(kPhysicsStepS), 0);
+      state.X_MB = from_bullet(body->getWorldTransform()) * Eigen::Translation3d(-config.body.mass_centre_m);
+      const double rolled = state.X_MB.linear().col(0).dot(velocity_at_B()) * kPhysicsStepS / config.wheels.radius_m;
+      for (double& angle : roll_rad) angle = std::remainder(angle + rolled, 2 * std::numbers::pi);
+      note_collisions();
+    }
+    read_state();
+    const Eigen::Matrix3d R_BM = state.X_MB.linear().transpose();
+    state.acceleration_B = R_BM * ((velocity_at_B() - velocity_before) / dt_s);
+    state.angular_acceleration_B = R_BM * ((moved->angular - spin_before) / dt_s);
+    if (!state.X_MB.matrix().allFinite()) fail("the vehicle's motion is no longer finite; check {}", config.name);
+  }
+};
+
+Vehicle::Vehicle(const World& world, const VehicleConfig& config, const Pose& X_MB)
+    : impl_(std::make_unique<Impl>(world, config)) {
+  const double x = X_MB.translation().x();
+  const double y = X_MB.translation().y();
+  const double reach = 0.5 * config.body.length_m + 1;
+  if (!std::isfinite(x + y) || !world.terrain.contains(x + reach, y + reach) ||
+      !world.terrain.contains(x - reach, y - reach))
+    fail("the start ({:.2f}, {:.2f}) m is not on the terrain, which reaches {} m from the middle", x, y,
+         0.5 * world.terrain.size_m);
+  // On the plane through the four places where the wheels stand.
+  const double yaw = rpy_of(X_MB.linear()).z();
+  const Eigen::Vector2d forward(std::cos(yaw), std::sin(yaw));
+  const Eigen::Vector2d left(-forward.y(), forward.x());
+  const auto ground = [&](double along, double across) {
+    const Eigen::Vector2d p = Eigen::Vector2d(x, y) + along * forward + across * left;
+    return Eigen::Vector3d(p.x(), p.y(), world.terrain.height(p.x(), p.y()));
+  };
+  const double a = 0.5 * config.wheels.wheelbase_m;
+  const double c = 0.5 * config.wheels.track_m;
+  const Eigen::Vector3d fl = ground(a, c), fr = ground(a, -c), rl = ground(-a, c), rr = ground(-a, -c);
+  Pose start = Pose::Identity();
+  const Eigen::Vector3d ahead = (fl + fr - rl - rr).normalized();
+  const Eigen::Vector3d up = ahead.cross(fl + rl - fr - rr).normalized();
+  start.linear().col(0) = ahead;
+  start.linear().col(1) = up.cross(ahead);
+  start.linear().col(2) = up;
+  start.translation() = 0.25 * (fl + fr + rl + rr);
+  impl_->place(start, Eigen::Vector3d::Zero());
+  VehicleControl hold;
+  hold.brake = 1;
+  hold.hand_brake = true;
+  for (int i = 0; i < 20; ++i) impl_->step(hold, 0.05);
+}
+
+Vehicle::~Vehicle() = default;
+Vehicle::Vehicle(Vehicle&&) noexcept = default;
+Vehicle& Vehicle::operator=(Vehicle&&) noexcept = default;
+
+void Vehicle::step(const VehicleControl& control, double dt_s) { impl_->step(control, dt_s); }
+const VehicleState& Vehicle::state() const { return impl_->state; }
+const VehicleConfig& Vehicle::config() const { return impl_->config; }
+void Vehicle::place(const Pose& X_MB, const Eigen::Vector3d& velocity_B) { impl_->place(X_MB, velocity_B); }
+
+}  // namespace bramble

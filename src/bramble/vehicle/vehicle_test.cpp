@@ -1,0 +1,241 @@
+#include "bramble/vehicle/vehicle.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <functional>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/random.hpp"
+#include "bramble/vehicle/ground_ray.hpp"
+
+namespace bramble {
+namespace {
+
+World world_of(const std::function<double(double, double)>& height, bool dirt = true) {
+  World world;
+  world.name = "test";
+  world.ontology = Ontology("test", {{0, "grass", {0, 100, 0}, 0}, {1, "dirt", {100, 60, 20}, 0}});
+  world.terrain.size_m = 128;
+  world.terrain.samples = 257;
+  world.terrain.cover = ImageU8(4, 4, 3, dirt ? 255 : 0);
+  for (int j = 0; j < 257; ++j)
+    for (int i = 0; i < 257; ++i)
+      world.terrain.heights.push_back(static_cast<float>(height(-64 + 0.5 * i, -64 + 0.5 * j)));
+  return world;
+}
+
+// A plain at 37 m, with a far corner at 90 m and another at 0 m: the middle of the heights is not the plain's.
+World plain(bool dirt = true) {
+  return world_of([](double x, double y) { return x > 63 && y > 63 ? 90.0 : x < -63 && y < -63 ? 0.0 : 37.0; }, dirt);
+}
+
+Pose at(double x, double y, double z, double yaw = 0) { return pose_from_xyz_rpy(x, y, z, 0, 0, yaw); }
+
+TEST(Vehicle, StandsOnThePlainAtItsHeight) {
+  const World world = plain();
+  const Vehicle vehicle(world, {}, at(3, -4, 0, 0.7));
+  const VehicleState& state = vehicle.state();
+  EXPECT_NEAR(state.X_MB.translation().z(), 37, 0.005);
+  EXPECT_NEAR(state.X_MB.translation().x(), 3, 0.01);
+  EXPECT_NEAR(rpy_of(state.X_MB.linear()).z(), 0.7, 1e-3);
+  EXPECT_LT(std::abs(rpy_of(state.X_MB.linear()).y()), 0.002) << "level at rest";
+  EXPECT_LT(state.velocity_B.norm(), 0.01);
+  for (int w = 0; w < kWheelCount; ++w) {
+    EXPECT_TRUE(state.on_ground[w]);
+    EXPECT_NEAR(state.X_MW[w].translation().z(), 37 + vehicle.config().wheels.radius_m, 0.005);
+  }
+  EXPECT_GT((state.X_MB.inverse() * state.X_MW[kFrontLeft].translation()).x(), 1);
+  EXPECT_GT((state.X_MB.inverse() * state.X_MW[kFrontLeft].translation()).y(), 0.5);
+}
+
+TEST(Vehicle, FallsFreely) {
+  const World world = plain();
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  vehicle.place(at(0, 0, 60));
+  for (int i = 0; i < 20; ++i) vehicle.step({}, 0.05);
+  // Semi-implicit Euler with 5 ms falls g dt t / 2 further than g t² / 2.
+  const double fallen = 0.5 * kGravityMps2 * (1.0 + kPhysicsStepS);
+  EXPECT_NEAR(vehicle.state().X_MB.translation().z(), 60 - fallen, 0.003);
+  EXPECT_NEAR(vehicle.state().velocity_B.z(), -kGravityMps2, 0.01);
+  EXPECT_NEAR(vehicle.state().acceleration_B.z(), -kGravityMps2, 0.01);
+  EXPECT_FALSE(vehicle.state().on_ground[0]);
+  for (int i = 0; i < 200; ++i) vehicle.step({.brake = 1}, 0.05);
+  EXPECT_NEAR(vehicle.state().X_MB.translation().z(), 37, 0.02) << "lands and comes to rest";
+}
+
+// The body's own collision with Bullet's height field: upside down, no wheel touches the ground.
+TEST(Vehicle, BodyMeetsTheHeightFieldWhereTerrainSaysItIs) {
+  const World world = plain();
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  vehicle.place(pose_from_xyz_rpy(0, 0, 39.2, 3.14159265, 0, 0));
+  for (int i = 0; i < 100; ++i) vehicle.step({}, 0.05);
+  EXPECT_NEAR(vehicle.state().X_MB.translation().z(), 37 + vehicle.config().body.top_m, 0.06);
+}
+
+TEST(Vehicle, BrakesInTheDistanceOfTheClosedForm) {
+  for (const bool dirt : {true, false}) {
+    const World world = plain(dirt);
+    VehicleConfig config;
+    config.resistance.air_drag_area_m2 = 0;
+    Vehicle vehicle(world, config, at(-50, 0, 0));
+    vehicle.place(at(-50, 0, 37), {12, 0, 0});
+    VehicleControl control;
+    control.brake = dirt ? 0.3 : 1;
+    const double start = vehicle.state().X_MB.translation().x();
+    for (int i = 0; i < 200; ++i) vehicle.step(control, 0.05);
+    const double weight = config.mass_kg * kGravityMps2;
+    const double grip = dirt ? config.grip.at("dirt") : config.grip.at("grass");
+    const double rolling = config.resistance.rolling * weight * (grip < 0.8 ? 0.8 / grip : 1);
+    const double force =
+        std::min(control.brake * config.brakes.max_force_n + rolling + config.engine.braking_force_n, grip * weight);
+    const double expected = 12.0 * 12.0 / (2 * force / config.mass_kg);
+    EXPECT_NEAR(vehicle.state().X_MB.translation().x() - start, expected, 0.06 * expected) << "dirt " << dirt;
+    EXPECT_LT(vehicle.state().velocity_B.norm(), 0.02);
+  }
+}
+
+TEST(Vehicle, GainsSpeedAsTheEngineSays) {
+  const World world = plain();
+  VehicleConfig config;
+  config.resistance.air_drag_area_m2 = 0;
+  Vehicle vehicle(world, config, at(-50, 0, 0));
+  for (int i = 0; i < 40; ++i) vehicle.step({.throttle = 0.5}, 0.05);
+  const double force = 0.5 * config.engine.max_force_n - config.resistance.rolling * config.mass_kg * kGravityMps2;
+  EXPECT_NEAR(vehicle.state().speed_mps(), 2 * force / config.mass_kg, 0.15);
+  for (int i = 0; i < 90; ++i) vehicle.step({.throttle = 0.4, .reverse = true}, 0.05);
+  EXPECT_LT(vehicle.state().speed_mps(), -1) << "reverse drives backwards";
+}
+
+TEST(Vehicle, TurnsLeftForNegativeSteerOnTheCircleOfItsGeometry) {
+  const World world = plain();
+  VehicleConfig config;
+  Vehicle vehicle(world, config, at(0, 0, 0));
+  VehicleControl control{.steer = -0.5};
+  double yaw = 0;
+  for (int i = 0; i < 200; ++i) {
+    control.throttle = vehicle.state().speed_mps() < 2 ? 0.15 : 0;
+    vehicle.step(control, 0.05);
+    yaw += vehicle.state().angular_velocity_B.z() * 0.05;
+  }
+  EXPECT_GT(yaw, 1) << "left";
+  const double radius = config.wheels.wheelbase_m / std::tan(0.5 * config.steering.max_angle_deg * 3.14159265 / 180);
+  EXPECT_NEAR(vehicle.state().speed_mps() / vehicle.state().angular_velocity_B.z(), radius, 0.12 * radius);
+}
+
+TEST(Vehicle, HoldsOnASlopeAndSlidesWhereGripEnds) {
+  const World slope = world_of([](double x, double) { return 0.2 * x; });
+  Vehicle vehicle(slope, {}, at(0, 0, 0));
+  for (int i = 0; i < 100; ++i) vehicle.step({.brake = 1}, 0.05);
+  EXPECT_LT(std::abs(vehicle.state().X_MB.translation().x()), 0.15);
+  EXPECT_NEAR(rpy_of(vehicle.state().X_MB.linear()).y(), -std::atan(0.2), 0.02) << "nose up";
+  VehicleConfig ice;
+  ice.grip["dirt"] = 0.08;
+  Vehicle slider(slope, ice, at(40, 0, 0));
+  for (int i = 0; i < 100; ++i) slider.step({.brake = 1}, 0.05);
+  EXPECT_LT(slider.state().X_MB.translation().x(), 35);
+}
+
+TEST(Vehicle, IsStoppedByATreeAndCountsIt) {
+  World world = plain();
+  Mesh trunk;
+  trunk.positions = {{-0.2F, 0, 0}, {0.2F, 0, 5}, {0, 0.2F, 2}};
+  trunk.triangles = {{0, 1, 2}};
+  world.meshes.push_back(trunk);
+  Instance tree;
+  tree.collision_radius_m = 0.4F;
+  tree.X_MA.translation() = Eigen::Vector3f(15, 0, 37);
+  world.instances.push_back(tree);
+  tree.X_MA.translation() = Eigen::Vector3f(8, 0, 37);
+  tree.X_MA.linear() = Eigen::Matrix3f::Identity() * 0.05F;  // 25 cm high: lower than the body
+  world.instances.push_back(tree);
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  for (int i = 0; i < 120; ++i) vehicle.step({.throttle = 0.4}, 0.05);
+  EXPECT_GT(vehicle.state().X_MB.translation().x(), 10);
+  EXPECT_LT(vehicle.state().X_MB.translation().x(), 15);
+  EXPECT_GE(vehicle.state().collisions, 1);
+}
+
+TEST(Vehicle, StaysOnTheTerrain) {
+  const World world = plain();
+  Vehicle vehicle(world, {}, at(40, 0, 0));
+  for (int i = 0; i < 300; ++i) vehicle.step({.throttle = 1}, 0.05);
+  EXPECT_TRUE(world.terrain.contains(vehicle.state().X_MB.translation().x(), vehicle.state().X_MB.translation().y()));
+  EXPECT_GT(vehicle.state().X_MB.translation().z(), 35);
+}
+
+TEST(Vehicle, SameControlsGiveTheSameBits) {
+  const World world =
+      world_of([](double x, double y) { return 2 * std::sin(0.1 * x) * std::cos(0.13 * y) + 0.05 * std::sin(2 * x); });
+  std::vector<Eigen::Matrix4d> runs[2];
+  for (auto& run : runs) {
+    Vehicle vehicle(world, {}, at(-20, 5, 0, 0.3));
+    Random random(7);
+    for (int i = 0; i < 100; ++i) {
+      vehicle.step({.throttle = random.uniform(0, 0.6), .steer = random.uniform(-1, 1)}, 0.05);
+      run.push_back(vehicle.state().X_MB.matrix());
+    }
+  }
+  for (std::size_t i = 0; i < runs[0].size(); ++i) ASSERT_EQ(runs[0][i], runs[1][i]) << i;
+  EXPECT_GT((runs[0].back() - runs[0].front()).norm(), 1);
+}
+
+TEST(Vehicle, CostsLittle) {
+  const World world = world_of([](double x, double y) { return 2 * std::sin(0.1 * x) * std::cos(0.13 * y); });
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 200; ++i) vehicle.step({.throttle = 0.2, .steer = 0.3}, 0.05);
+  const double ms = 5 * std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  RecordProperty("ms_per_step", std::to_string(ms));
+  EXPECT_LT(ms, 3) << "milliseconds for a step of 50 ms; a frame takes 150";
+}
+
+TEST(Vehicle, RefusesWhatItCannotDo) {
+  const World world = plain();
+  EXPECT_THROW(Vehicle(world, {}, at(63.5, 0, 0)), Error);
+  EXPECT_THROW(Vehicle(world, {}, at(NAN, 0, 0)), Error);
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  EXPECT_THROW(vehicle.step({}, 0.012), Error);
+  EXPECT_THROW(vehicle.step({}, 0), Error);
+}
+
+TEST(GroundRay, FindsTheSurfaceExactly) {
+  World world = world_of([](double x, double y) { return std::sin(1.3 * x) + std::cos(0.9 * y) * 1.5; });
+  Random random(3);
+  for (int i = 0; i < 2000; ++i) {
+    const Eigen::Vector3d from(random.uniform(-50, 50), random.uniform(-50, 50), 5);
+    const Eigen::Vector3d to = from + Eigen::Vector3d(random.uniform(-2, 2), random.uniform(-2, 2), -12);
+    const auto share = ground_hit(world.terrain, from, to);
+    ASSERT_TRUE(share);
+    const Eigen::Vector3d hit = from + *share * (to - from);
+    EXPECT_NEAR(hit.z(), world.terrain.height(hit.x(), hit.y()), 1e-7);
+  }
+  EXPECT_FALSE(ground_hit(world.terrain, {0, 0, 9}, {0, 0, 5}));
+  EXPECT_EQ(ground_hit(world.terrain, {0, 0, -9}, {0, 0, -15}), 0.0);
+}
+
+TEST(VehicleConfig, ShippedFileIsTheDefault) {
+  const auto config = VehicleConfig::load(BRAMBLE_SOURCE_DIR "/config/vehicles/jeep.yaml");
+  const VehicleConfig plain_config;
+  EXPECT_EQ(config.mass_kg, plain_config.mass_kg);
+  EXPECT_EQ(config.grip, plain_config.grip);
+  EXPECT_EQ(config.suspension.damping_rebound, plain_config.suspension.damping_rebound);
+  EXPECT_NEAR(config.engine_force_n(2), config.engine.max_force_n, 1e-9);
+  EXPECT_NEAR(config.engine_force_n(20), config.engine.max_power_w / 20, 1e-9);
+  EXPECT_EQ(config.engine_force_n(-30), 0);
+}
+
+TEST(VehicleConfig, MistakesAreNamed) {
+  try {
+    VehicleConfig::parse("mass_kg: -3\nwheels: {wheelbas_m: 2}\nengine: {max_power_w: much}\n", "car.yaml");
+    FAIL();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    for (const char* part : {"car.yaml:1", "mass_kg", "wheelbas_m", "wheelbase_m", "max_power_w"})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace bramble
