@@ -12,18 +12,29 @@ World build_world(const Scenario& scenario) {
   stock.textures = std::move(library.textures);
   stock.materials = std::move(library.materials);
   stock.meshes = std::move(library.meshes);
-  stock.terrain.grass_material = library.grass_material;
-  stock.terrain.dirt_material = library.dirt_material;
-  Material water;
-  water.name = "water";
-  stock.materials.push_back(water);
-  stock.terrain.water_material = static_cast<int>(stock.materials.size()) - 1;
-
-  std::vector<WorldAsset> names;
-  for (const Asset& asset : library.assets) names.push_back({asset.class_name, asset.name, asset.mesh});
-  World world = grow_world(scenario, std::move(stock), names);
+  // Ground that the assets folder has no picture of gets a plain colour.
+  const auto plain = [&](const char* name, Eigen::Vector3f color, float roughness) {
+    Material material;
+    material.name = name;
+    material.color = color;
+    material.roughness = roughness;
+    stock.materials.push_back(material);
+    return static_cast<int>(stock.materials.size()) - 1;
+  };
+  Terrain& ground = stock.terrain;
+  ground.grass_material =
+      library.grass_material >= 0 ? library.grass_material : plain("grass ground", {0.10F, 0.16F, 0.04F}, 1.0F);
+  ground.dirt_material =
+      library.dirt_material >= 0 ? library.dirt_material : plain("dirt ground", {0.30F, 0.21F, 0.13F}, 1.0F);
+  ground.water_material = plain("water", {0.05F, 0.08F, 0.09F}, 0.05F);
+  std::vector<WorldAsset> assets;
+  for (const Asset& asset : library.assets) assets.push_back({asset.class_name, asset.name, asset.mesh});
+  World world = grow_world(scenario, std::move(stock), assets);
+  // A mesh whose sidecar says that vehicles pass through it stops none, whatever its layer says.
+  std::vector<bool> stops(world.meshes.size(), true);
+  for (const Asset& asset : library.assets) stops[asset.mesh] = asset.sidecar.collision;
   for (Instance& instance : world.instances)
-    if (!library.assets[instance.mesh].sidecar.collision) instance.collision_radius_m = 0;
+    if (!stops[instance.mesh]) instance.collision_radius_m = 0;
   return world;
 }
 

@@ -49,7 +49,7 @@ class Land {
     for (const Pond& pond : ponds_) {
       const double reach = pond.reach(x, y);
       const double floor = water_.level_m + kHollowHeight + 0.25 * std::max(0.0, reach - 1);
-      h = mix(h, floor, smoothstep(3.8, 1.7, reach));
+      h = mix(h, floor, smoothstep(4.4, 2.1, reach));
     }
     // Nothing else under water: a soft floor.
     const double above = h - (water_.level_m + 0.5);
@@ -84,16 +84,27 @@ void level_path(const Land& land, const Scenario& scenario, Path& path) {
       z = std::move(result);
     }
   };
-  const auto store = [&] {
-    for (std::size_t i = 0; i < count; ++i)
-      path.points[i].z() = std::max(z[i], scenario.water.level_m + kPathFreeboard);
-  };
   smooth(8, 3);
-  store();
-  for (int pass = 0; pass < 200 && max_path_slope(path) > 0.85 * scenario.path.max_slope; ++pass) {
-    smooth(8, 3);
-    store();
+  // The slope-limited profiles closest below and closest above: whatever lies between them in equal shares everywhere
+  // keeps the limit too. Mostly the lower one, so that the track stays low beside the ponds and cuts into the hills.
+  const double rise = 0.8 * scenario.path.max_slope * path.length_m() / static_cast<double>(count);
+  std::vector<double> below = z;
+  std::vector<double> above = z;
+  for (std::size_t step = 0; step < 2 * count; ++step) {
+    const std::size_t i = step % count;
+    const std::size_t j = (step + 1) % count;
+    below[j] = std::min(below[j], below[i] + rise);
+    above[j] = std::max(above[j], above[i] - rise);
   }
+  for (std::size_t step = 2 * count; step-- > 0;) {
+    const std::size_t i = (step + 1) % count;
+    const std::size_t j = step % count;
+    below[j] = std::min(below[j], below[i] + rise);
+    above[j] = std::max(above[j], above[i] - rise);
+  }
+  for (std::size_t i = 0; i < count; ++i) z[i] = 0.75 * below[i] + 0.25 * above[i];
+  smooth(8, 3);
+  for (std::size_t i = 0; i < count; ++i) path.points[i].z() = std::max(z[i], scenario.water.level_m + kPathFreeboard);
 }
 
 // How the path looks at one place: wear and where its edges run. Noise over the plane, so a closed loop has no seam.
