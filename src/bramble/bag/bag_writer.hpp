@@ -11,7 +11,7 @@ struct BagOptions {
   /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
   std::string ros_distro = "humble";
   /// Messages are committed to disk after this many bytes; what is committed survives a kill.
-  std::uint64_t commit_bytes = 16 << 20;
+  std::uint64_t commit_bytes = 4 << 20;
 };
 
 /// Writes a rosbag2 folder with sqlite3 storage: NAME/NAME_0.db3 and NAME/metadata.yaml, as `ros2 bag record -s

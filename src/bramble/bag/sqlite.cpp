@@ -1,7 +1,6 @@
 #include "bramble/bag/sqlite.hpp"
 
 #include <cctype>
-#include <cerrno>
 
 #include "bramble/core/error.hpp"
 
@@ -53,11 +52,11 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
 
 void SqliteDatabase::fail_now(const std::string& doing) const {
   const int code = handle_ ? sqlite3_errcode(handle_.get()) : SQLITE_NOMEM;
-  const int system_error = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
-  if (code == SQLITE_FULL || (code == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT)))
+  if (code == SQLITE_FULL)
     fail("cannot {} {}: no space left on the disk; free some space or choose another folder", doing, file_.string());
-  if (code == SQLITE_IOERR && system_error == EFBIG)
-    fail("cannot {} {}: the file has reached the size that this process may write (ulimit -f)", doing, file_.string());
+  if (handle_ && sqlite3_extended_errcode(handle_.get()) == SQLITE_IOERR_WRITE)
+    fail("cannot {} {}: the disk takes no more: no space, a quota, a limit on file size (ulimit -f), or a fault", doing,
+         file_.string());
   if (code == SQLITE_NOTADB) fail("cannot {} {}: it is not a SQLite database", doing, file_.string());
   if (code == SQLITE_CORRUPT)
     fail("cannot {} {}: the file is damaged or cut ({})", doing, file_.string(), sqlite3_errmsg(handle_.get()));
