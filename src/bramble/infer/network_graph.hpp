@@ -21,7 +21,7 @@ using TensorLookup = std::function<TensorView(const std::string& name)>;
 struct NetworkShape {
   std::string backbone = "efficientnet-lite0";  ///< efficientnet-lite0, -lite1 or -lite2
   std::string decoder = "skip4";                ///< skip4 or none
-  int width = 0;                                ///< input, pixels; multiple of 32
+  int width = 0;                                ///< input, pixels; multiples of 16
   int height = 0;
   int class_count = 0;
   int picture_channels = 3;  ///< 3: RGB; 4: BGRA, alpha unused

@@ -1,0 +1,145 @@
+#include "bramble/infer/engine.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/core/image_io.hpp"
+#include "bramble/dataset/safetensors.hpp"
+#include "bramble/infer/plain_network.hpp"
+
+namespace bramble {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int kWidth = 96;
+constexpr int kHeight = 64;
+
+/// A package with made-up weights in a folder of its own.
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("bramble_engine_" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    plain::Network(made_up_).logits(plain::Planes(3, kHeight, kWidth), 3, true);
+    write(tensors());
+    picture_ = ImageU8(kWidth, kHeight, 3);
+    Random random(4, stream_of("picture"));
+    for (int v = 0; v < kHeight; ++v)
+      for (int u = 0; u < kWidth; ++u)
+        for (int c = 0; c < 3; ++c)
+          picture_.at(u, v)[c] = static_cast<std::uint8_t>((u / 16 * 40 + v / 16 * 25 * c + random.below(60)) % 256);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TensorMap tensors() {
+    TensorMap map;
+    for (const auto& [name, entry] : made_up_.all()) map[name] = {entry.shape, entry.values};
+    return map;
+  }
+  void write(const TensorMap& map) {
+    ModelInfo info;
+    info.width = kWidth;
+    info.height = kHeight;
+    info.ontology = Ontology("t", {{0, "grass", {0, 9, 0}, 1}, {1, "dirt", {9, 9, 0}, 2}, {2, "sky", {0, 0, 9}, 3}});
+    info.history = nlohmann::json::array();
+    fs::create_directories(folder_);
+    write_safetensors(model_weights_file(folder_), map);
+    save_model_info(folder_, info);
+  }
+  std::string open_error() {
+    try {
+      Engine::open(folder_);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  }
+
+  fs::path folder_;
+  plain::Tensors made_up_;
+  ImageU8 picture_;
+};
+
+TEST_F(EngineTest, LabelsAreThoseOfThePlainNetwork) {
+  plain::Planes image(3, kHeight, kWidth);
+  for (int c = 0; c < 3; ++c)
+    for (int v = 0; v < kHeight; ++v)
+      for (int u = 0; u < kWidth; ++u) image.at(c, v, u) = (picture_.at(u, v)[c] - 127.0) / 128.0;
+  const plain::Planes logits = plain::Network(made_up_).logits(image, 3, true);
+  const plain::Planes full = plain::Network::resize(logits, kHeight, kWidth);
+  const ImageU8 labels = Engine::open(folder_)->segment(picture_);
+  int close_calls = 0;
+  for (int v = 0; v < kHeight; ++v)
+    for (int u = 0; u < kWidth; ++u) {
+      std::vector<std::pair<double, int>> order;
+      for (int k = 0; k < 3; ++k) order.emplace_back(-full.at(k, v, u), k);
+      std::sort(order.begin(), order.end());
+      if (order[1].first - order[0].first < 1e-3) {
+        ++close_calls;
+        continue;
+      }
+      ASSERT_EQ(*labels.at(u, v), order[0].second) << u << ", " << v;
+    }
+  EXPECT_LT(close_calls, kWidth * kHeight / 50);
+}
+
+TEST_F(EngineTest, BgraRowsWithPaddingAndThreadCountsGiveTheSameLabels) {
+  const auto engine = Engine::open(folder_, {.threads = 1});
+  const ImageU8 expected = engine->segment(picture_);
+  for (const std::size_t extra : {0, 20}) {
+    const std::size_t step = kWidth * 4 + extra;
+    std::vector<std::uint8_t> bgra(step * kHeight, 77);
+    for (int v = 0; v < kHeight; ++v)
+      for (int u = 0; u < kWidth; ++u)
+        for (int c = 0; c < 3; ++c) bgra[v * step + u * 4 + c] = picture_.at(u, v)[2 - c];
+    EXPECT_EQ(engine->segment(PictureView{kWidth, kHeight, 4, step, bgra}), expected) << extra << " extra bytes a row";
+  }
+  EXPECT_EQ(Engine::open(folder_, {.threads = 2})->segment(picture_), expected);
+}
+
+TEST_F(EngineTest, APictureOfAnotherSizeIsLabelledAtItsOwnSize) {
+  const auto engine = Engine::open(folder_);
+  const ImageU8 labels = engine->segment(resize_picture(picture_, 250, 190));
+  EXPECT_EQ(labels.width, 250);
+  EXPECT_EQ(labels.height, 190);
+  EXPECT_THROW(engine->segment(ImageU8()), Error);
+  EXPECT_THROW(engine->segment(ImageU8(8, 8, 1)), Error);
+}
+
+TEST_F(EngineTest, DamagedPackagesAreRefusedInOneLine) {
+  const fs::path weights = model_weights_file(folder_);
+  TensorMap map = tensors();
+  map.erase("aspp.rate12.bn.running_var");
+  write(map);
+  EXPECT_NE(open_error().find("tensor aspp.rate12.bn.running_var is missing"), std::string::npos) << open_error();
+  EXPECT_NE(open_error().find(weights.string()), std::string::npos) << open_error();
+
+  map = tensors();
+  map["classifier.bias"] = {{4}, {0, 0, 0, 0}};
+  write(map);
+  EXPECT_NE(open_error().find("tensor classifier.bias has shape [4], the network needs [3]"), std::string::npos)
+      << open_error();
+
+  write(tensors());
+  const auto size = fs::file_size(weights);
+  for (const std::uintmax_t left : {std::uintmax_t{0}, std::uintmax_t{5}, std::uintmax_t{300}, size / 2, size - 1}) {
+    write(tensors());
+    fs::resize_file(weights, left);
+    EXPECT_NE(open_error().find(weights.string()), std::string::npos) << left << ": " << open_error();
+    EXPECT_EQ(open_error().find('\n'), std::string::npos) << open_error();
+  }
+  fs::remove_all(folder_);
+  EXPECT_NE(open_error().find(folder_.string()), std::string::npos) << open_error();
+}
+
+TEST(Precision, IsReadByName) {
+  EXPECT_EQ(parse_precision("bf16"), Precision::kBfloat16);
+  EXPECT_THROW(parse_precision("fp8"), Error);
+}
+
+}  // namespace
+}  // namespace bramble
