@@ -1,10 +1,13 @@
 #include "bramble/render/panorama.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/interrupt.hpp"
+#include "bramble/core/progress.hpp"
 
 namespace bramble {
 
@@ -13,6 +16,7 @@ Panorama drive_panorama(const World& world, const Renderer& renderer, const Came
   Panorama panorama;
   const double length = world.path.length_m();
   CameraFrame frame;
+  Progress progress("views", static_cast<std::uint64_t>(frames));
   for (int i = 0; i < frames; ++i) {
     throw_if_interrupted();
     const double s = length * i / frames;
@@ -40,6 +44,7 @@ Panorama drive_panorama(const World& world, const Renderer& renderer, const Came
     panorama.rgb.push_back(std::move(rgb));
     panorama.semantic.push_back(frame.semantic);
     panorama.shares.push_back(std::move(shares));
+    progress.advance();
   }
   panorama.mean_shares.assign(world.ontology.size(), 0.0);
   panorama.frames_with_class.assign(world.ontology.size(), 0.0);
@@ -70,6 +75,22 @@ ImageU8 contact_sheet(const World& world, const Panorama& panorama, int columns,
     paste(world.ontology.colorize(resize_labels(panorama.semantic[i], frame_width, frame_height)), u, v + frame_height);
   }
   return sheet;
+}
+
+std::string to_text(const World& world, const Panorama& panorama) {
+  std::string text;
+  for (const SemanticClass& c : world.ontology.classes())
+    text += fmt::format("{:<8} {:>6.2f} % {:>5.0f} %\n", c.name, 100 * panorama.mean_shares[c.id],
+                        100 * panorama.frames_with_class[c.id]);
+  return text;
+}
+
+nlohmann::json to_json(const World& world, const Panorama& panorama) {
+  nlohmann::json classes = nlohmann::json::object();
+  for (const SemanticClass& c : world.ontology.classes())
+    classes[c.name] = {{"mean_share", panorama.mean_shares[c.id]},
+                       {"views_with_class", panorama.frames_with_class[c.id]}};
+  return {{"views", panorama.s_m.size()}, {"classes", classes}};
 }
 
 }  // namespace bramble

@@ -1,4 +1,6 @@
 #pragma once
+#include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "bramble/render/renderer.hpp"
@@ -23,5 +25,9 @@ Panorama drive_panorama(const World& world, const Renderer& renderer, const Came
 
 /// The frames side by side, each with its label colours under it, `columns` in a row.
 ImageU8 contact_sheet(const World& world, const Panorama& panorama, int columns, int frame_width);
+
+/// Mean share of each class and the share of views that show it, for people and for machines.
+std::string to_text(const World& world, const Panorama& panorama);
+nlohmann::json to_json(const World& world, const Panorama& panorama);
 
 }  // namespace bramble
