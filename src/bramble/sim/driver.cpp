@@ -1,0 +1,189 @@
+#include "bramble/sim/driver.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/log.hpp"
+#include "bramble/core/random.hpp"
+#include "bramble/core/yaml.hpp"
+#include "bramble/sim/follower.hpp"
+
+namespace bramble {
+namespace {
+
+Pose flat_pose(double x, double y, double yaw) {
+  return pose_from_xyz_rpy(quantized(x), quantized(y), 0, 0, 0, quantized(yaw));
+}
+
+Pose pose_on(const Track& track, double s_m) {
+  const Track::Place place = track.at(s_m);
+  return flat_pose(place.position.x(), place.position.y(), place.heading_rad);
+}
+
+SpeedRules rules_for(double limit_mps) {
+  SpeedRules rules;
+  rules.limit_mps = limit_mps;
+  return rules;
+}
+
+// The place on the track that lies at an arc length of the path, which counts its slopes too.
+double track_s(const Track& track, const Path& path, double path_s_m) {
+  const Eigen::Vector3d point = path.point_at(path_s_m);
+  return track.nearest_s(point.head<2>(), -1);
+}
+
+class Autopilot final : public Driver {
+ public:
+  Autopilot(const World& world, const VehicleConfig& config, const DriverOptions& options, bool backwards)
+      : track_(Track::along(world.path, backwards, rules_for(options.speed_limit_mps))),
+        start_s_m_(track_s(track_, world.path, options.start_s_m)),
+        follower_(track_, config, start_s_m_) {}
+  Pose start() const override { return pose_on(track_, start_s_m_); }
+  VehicleControl drive(std::int64_t, const VehicleState& state) override { return follower_.follow(state, {}); }
+
+ private:
+  Track track_;
+  double start_s_m_;
+  Follower follower_;
+};
+
+// A person on an unknown track. Every quantity wanders about its mean with its own time constant
+// (Ornstein-Uhlenbeck); decisions are taken five times a second and carried out with a lag, as people do.
+class ManualLike final : public Driver {
+ public:
+  ManualLike(const World& world, const VehicleConfig& config, const DriverOptions& options)
+      : track_(Track::along(world.path, false, rules_for(options.speed_limit_mps))),
+        start_s_m_(track_s(track_, world.path, options.start_s_m) + 0.4 * track_.length_m()),
+        follower_(track_, config, std::fmod(start_s_m_, track_.length_m())),
+        random_(options.seed, stream_of("manual-like")),
+        room_m_(std::max(0.5 * world.path.width_m - 0.5, 0.3)) {
+    next_stop_frame_ = static_cast<std::int64_t>(random_.uniform(160, 320));
+  }
+  Pose start() const override { return pose_on(track_, start_s_m_); }
+
+  VehicleControl drive(std::int64_t frame, const VehicleState& state) override {
+    constexpr std::int64_t kDecisionFrames = 4;
+    if (frame % kDecisionFrames == 0) {
+      wander(offset_m_, 6.0, 0.55);
+      wander(haste_, 9.0, 0.16);
+      wander(hand_, 0.8, 0.035);
+      // Now and then the eyes are elsewhere: the wheel stays where it is for up to a second.
+      if (random_.uniform() < 0.03F) distracted_until_ = frame + 8 + random_.below(12);
+      if (frame >= next_stop_frame_ && frame >= stop_until_) {
+        stop_until_ = frame + 20 + random_.below(50);
+        next_stop_frame_ = stop_until_ + 300 + random_.below(500);
+      }
+      FollowWish wish;
+      wish.offset_m = std::clamp(offset_m_, -room_m_, room_m_);
+      wish.speed_factor = std::clamp(0.86 + haste_, 0.5, 1.1);
+      wish.steering_gain = 1.1;
+      if (frame < stop_until_) wish.speed_mps = 0;
+      const VehicleControl decided = follower_.follow(state, wish);
+      const double steer = frame < distracted_until_ ? decided_.steer : decided.steer + hand_;
+      decided_ = decided;
+      decided_.steer = std::clamp(steer, -1.0, 1.0);
+    }
+    // The limbs' lag: a quarter of the way per frame. Throttle and brake are never pressed together.
+    now_.steer += 0.35 * (decided_.steer - now_.steer);
+    pedal_ += 0.3 * (decided_.throttle - decided_.brake - pedal_);
+    now_.throttle = std::max(pedal_, 0.0);
+    now_.brake = std::max(-pedal_, 0.0);
+    now_.reverse = decided_.reverse;
+    return now_;
+  }
+
+ private:
+  void wander(double& value, double time_constant_s, double stddev) {
+    const double keep = std::exp(-0.2 / time_constant_s);
+    value = keep * value + random_.normal(0, stddev * std::sqrt(1 - keep * keep));
+  }
+
+  Track track_;
+  double start_s_m_;
+  Follower follower_;
+  Random random_;
+  double room_m_;
+  double offset_m_ = 0, haste_ = 0, hand_ = 0, pedal_ = 0;
+  std::int64_t distracted_until_ = 0, stop_until_ = 0, next_stop_frame_ = 0;
+  VehicleControl decided_, now_;
+};
+
+class TraceDriver final : public Driver {
+ public:
+  TraceDriver(Trace trace, const VehicleConfig& config)
+      : trace_(std::move(trace)),
+        track_(Track::through(places(trace_), 0.25, rules_for(30))),
+        follower_(track_, config, 0) {
+    double s = 0;
+    for (const Trace::Row& row : trace_.rows) {
+      s = std::max(s, track_.nearest_s({row.x_m, row.y_m}, s));
+      s_m_.push_back(s);
+      fastest_mps_ = std::max(fastest_mps_, row.speed_mps);
+    }
+  }
+  Pose start() const override { return flat_pose(trace_.start_x_m, trace_.start_y_m, trace_.start_yaw_rad); }
+  std::int64_t frame_count() const override { return static_cast<std::int64_t>(trace_.rows.size()); }
+
+  VehicleControl drive(std::int64_t frame, const VehicleState& state) override {
+    if (frame >= frame_count()) return {.brake = 0.5, .hand_brake = state.speed_mps() < 0.3};
+    const auto now = static_cast<std::size_t>(std::max<std::int64_t>(frame, 0));
+    const Trace::Row& row = trace_.rows[now];
+    const Eigen::Vector2d off = state.X_MB.translation().head<2>() - Eigen::Vector2d(row.x_m, row.y_m);
+    const double turned = wrap_angle(rpy_of(state.X_MB.linear()).z() - row.yaw_rad);
+    const bool there =
+        off.norm() < 0.05 && std::abs(turned) < 0.01 && std::abs(state.speed_mps() - row.speed_mps) < 0.2;
+    if (there || row.control.reverse) {
+      follower_.observe(state);
+      return row.control;
+    }
+    FollowWish wish;
+    follower_.observe(state);
+    const double behind_m = s_m_[now] - follower_.s_m();
+    wish.speed_mps = std::clamp(std::max(row.speed_mps, 0.0) + 0.6 * behind_m, 0.0, fastest_mps_ + 1.5);
+    return follower_.follow(state, wish);
+  }
+
+ private:
+  static std::vector<Eigen::Vector3d> places(const Trace& trace) {
+    std::vector<Eigen::Vector3d> result;
+    for (const Trace::Row& row : trace.rows) result.emplace_back(row.x_m, row.y_m, 0);
+    // A little further straight on, so that the end can be reached.
+    const Trace::Row& last = trace.rows.back();
+    for (int i = 1; i <= 8; ++i)
+      result.emplace_back(last.x_m + i * std::cos(last.yaw_rad), last.y_m + i * std::sin(last.yaw_rad), 0);
+    return result;
+  }
+
+  Trace trace_;
+  Track track_;
+  Follower follower_;
+  std::vector<double> s_m_;  // of every row on the track
+  double fastest_mps_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Driver> make_trace_driver(Trace trace, const VehicleConfig& config) {
+  return std::make_unique<TraceDriver>(std::move(trace), config);
+}
+
+std::unique_ptr<Driver> make_driver(const std::string& spec, const World& world, const VehicleConfig& config,
+                                    const DriverOptions& options) {
+  if (spec == "autopilot") return std::make_unique<Autopilot>(world, config, options, false);
+  if (spec == "reverse") return std::make_unique<Autopilot>(world, config, options, true);
+  if (spec == "manual-like") return std::make_unique<ManualLike>(world, config, options);
+  if (spec.starts_with("trace:")) {
+    Trace trace = Trace::load(spec.substr(6));
+    if (trace.scenario != world.name || trace.seed != world.seed)
+      spdlog::warn("{} was recorded in '{}' (seed {}), not in '{}' (seed {})", spec.substr(6), trace.scenario,
+                   trace.seed, world.name, world.seed);
+    return make_trace_driver(std::move(trace), config);
+  }
+  const std::string near = nearest_word(spec, {"autopilot", "reverse", "manual-like", "trace:FILE"});
+  fail("there is no driver '{}'{}; drivers: autopilot, reverse, manual-like, trace:FILE", spec,
+       near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
+}
+
+}  // namespace bramble

@@ -1,0 +1,43 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "bramble/sim/trace.hpp"
+#include "bramble/vehicle/vehicle.hpp"
+#include "bramble/world/world.hpp"
+
+namespace bramble {
+
+/// Somebody at the wheel: sees the vehicle's state at every frame (20 Hz) and says what to do until the next one.
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  /// Where the drive begins; only x, y and yaw count, to 1e-4.
+  virtual Pose start() const = 0;
+  virtual VehicleControl drive(std::int64_t frame, const VehicleState& state) = 0;
+  /// Frames after which there is nothing more to do; 0: never.
+  virtual std::int64_t frame_count() const { return 0; }
+};
+
+struct DriverOptions {
+  double speed_limit_mps = 6;
+  double start_s_m = 0;  ///< arc length of the start on the world's path
+  std::uint64_t seed = 0;
+};
+
+/// Drivers by name:
+///   autopilot    follows the path; slows down for bends and slopes
+///   reverse      the same against the path's direction
+///   manual-like  a model of a person: wanders, corrects late, drives unevenly, stops now and then (seeded); starts 0.4
+///                of the loop further on, where a short autopilot drive has not been
+///   trace:FILE   replays a recorded drive: the recorded controls as they stand while the vehicle is where it was
+///                (within 5 cm, 0.6 degrees and 0.2 m/s), else it steers and drives back to the recorded place. In an
+///                unchanged world the replay is exact; in a changed one it still follows the recorded line.
+/// The world and the vehicle's configuration must outlive the driver. Throws Error for other names, listing these.
+std::unique_ptr<Driver> make_driver(const std::string& spec, const World& world, const VehicleConfig& config,
+                                    const DriverOptions& options);
+std::unique_ptr<Driver> make_trace_driver(Trace trace, const VehicleConfig& config);
+
+}  // namespace bramble

@@ -1,0 +1,39 @@
+#pragma once
+#include "bramble/sim/track.hpp"
+#include "bramble/vehicle/vehicle.hpp"
+
+namespace bramble {
+
+/// What a driver wants beside the line itself.
+struct FollowWish {
+  double offset_m = 0;       ///< to the left of the line
+  double speed_mps = -1;     ///< negative: the track's plan
+  double speed_factor = 1;   ///< on the track's plan
+  double steering_gain = 2;  ///< 1/s: how sharply distance from the line is corrected
+};
+
+/// Keeps a vehicle on a track: steering by Stanley's law at the front axle (Hoffmann et al., "Autonomous automobile
+/// trajectory tracking for off-road driving", ACC 2007), speed by the force that the wanted acceleration needs, slope
+/// included. Slows down when far off the line. When the vehicle pushes without moving for two seconds, it backs off for
+/// two seconds with the wheels turned the other way and tries again.
+class Follower {
+ public:
+  /// `s_m`: where on the track the vehicle is, or negative to search.
+  Follower(const Track& track, const VehicleConfig& config, double s_m = -1)
+      : track_(track), config_(config), s_m_(s_m) {}
+  VehicleControl follow(const VehicleState& state, const FollowWish& wish);
+  /// Arc length of base_link on the track as of the last call.
+  double s_m() const { return s_m_; }
+  /// Moves the place on the track along with a vehicle that someone else controls.
+  void observe(const VehicleState& state);
+
+ private:
+  VehicleControl pedals(const VehicleState& state, double speed_mps) const;
+  const Track& track_;
+  const VehicleConfig& config_;
+  double s_m_;
+  int stuck_steps_ = 0;
+  int backing_steps_ = 0;
+};
+
+}  // namespace bramble

@@ -1,0 +1,24 @@
+#pragma once
+#include <vector>
+
+#include "bramble/render/renderer.hpp"
+#include "bramble/vehicle/vehicle.hpp"
+
+namespace bramble {
+
+inline constexpr std::uint32_t kVehicleInstanceId = kSkyInstanceId - 1;
+
+/// What the vehicle looks like: meshes made once to the measures of its configuration, placed at a state.
+class VehicleLook {
+ public:
+  explicit VehicleLook(const VehicleConfig& config);
+  /// The body and its four wheels at that moment. Their class is kIgnoreId: no ontology of the ground has vehicles.
+  std::vector<Actor> actors(const VehicleState& state) const;
+
+ private:
+  std::shared_ptr<const Mesh> body_;   ///< frame B
+  std::shared_ptr<const Mesh> wheel_;  ///< hub frame W, axle along y
+  std::shared_ptr<const std::vector<Material>> materials_;
+};
+
+}  // namespace bramble

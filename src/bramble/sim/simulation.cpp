@@ -1,0 +1,274 @@
+#include "bramble/sim/simulation.hpp"
+
+#include <algorithm>
+
+#include "bramble/core/error.hpp"
+
+namespace bramble {
+
+Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
+                       SimulationOptions options, std::shared_ptr<const Renderer> renderer)
+    : world_(std::move(world)),
+      rig_(std::move(rig)),
+      vehicle_config_(std::make_unique<VehicleConfig>(std::move(vehicle))),
+      options_(std::move(options)),
+      renderer_(std::move(renderer)) {
+  if (options_.seed == 0) options_.seed = world_->seed;
+  rig_.resize_cameras(options_.width, options_.height);
+  list_publications();
+  require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
+  needed_.assign(rig_.sensors.size(), false);
+  for (std::size_t i = 0; i < publications_.size(); ++i) {
+    if (!topic_wanted(publications_[i].topic.name, options_.topics)) continue;
+    wanted_.push_back(i);
+    for (const std::size_t sensor : publications_[i].sensors) needed_[sensor] = true;
+  }
+  plan_views();
+  frame_.readings.resize(rig_.sensors.size());
+
+  DriverOptions driver_options;
+  driver_options.speed_limit_mps = drive.speed_limit_mps;
+  driver_options.start_s_m = drive.start_s_m + options_.start_s_m;
+  driver_options.seed = options_.seed;
+  driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options);
+  frames_ = driver_->frame_count();
+  if (options_.frames > 0) frames_ = options_.frames;
+  const Pose start = driver_->start();
+  vehicle_ = std::make_unique<Vehicle>(*world_, *vehicle_config_, start);
+  trace_.scenario = world_->name;
+  trace_.seed = world_->seed;
+  trace_.driver = options_.driver;
+  trace_.start_x_m = quantized(start.translation().x());
+  trace_.start_y_m = quantized(start.translation().y());
+  trace_.start_yaw_rad = quantized(rpy_of(start.linear()).z());
+}
+
+Simulation::~Simulation() = default;
+
+std::vector<TopicInfo> Simulation::topics() const {
+  std::vector<TopicInfo> result;
+  for (const Publication& p : publications_) result.push_back(p.topic);
+  return result;
+}
+
+std::size_t Simulation::sensor_index(const std::string& id) const {
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
+    if (rig_.sensors[i].id == id) return i;
+    ids.push_back(rig_.sensors[i].id);
+  }
+  fail("the vehicle carries no sensor '{}'; sensors: {}", id, fmt::join(ids, ", "));
+}
+
+std::uint64_t Simulation::bytes_per_frame() const {
+  std::uint64_t sum = 0;
+  for (const std::size_t i : wanted_) sum += publications_[i].bytes;
+  return sum;
+}
+
+void Simulation::list_publications() {
+  const std::string prefix = "/carla/" + rig_.role_name;
+  const auto add = [&](std::string name, std::string_view type, auto build) -> Publication& {
+    Publication p;
+    p.topic = {std::move(name), std::string(type), false};
+    p.build = [build] { return serialize(build()); };
+    publications_.push_back(std::move(p));
+    return publications_.back();
+  };
+  add("/clock", rosgraph_msgs::Clock::kType, [this] {
+    rosgraph_msgs::Clock clock;
+    clock.clock = to_ros_time(frame_.stamp_ns);
+    return clock;
+  });
+  add("/carla/status", carla_msgs::CarlaStatus::kType, [this] {
+    carla_msgs::CarlaStatus status;
+    status.frame = static_cast<std::uint64_t>(frame_.index);
+    status.fixed_delta_seconds = static_cast<float>(kFrameS);
+    status.synchronous_mode = true;
+    status.synchronous_mode_running = true;
+    return status;
+  });
+  const bool with_vehicle =
+      std::any_of(rig_.sensors.begin(), rig_.sensors.end(), [](const Sensor& s) { return s.kind == SensorKind::kTf; });
+  add("/tf", tf2_msgs::TFMessage::kType, [this, with_vehicle] {
+    return transforms(frame_.stamp_ns, rig_, frame_.state.X_MB, with_vehicle);
+  }).bytes = 2048;
+  Publication& info = add(prefix + "/vehicle_info", carla_msgs::CarlaEgoVehicleInfo::kType,
+                          [this] { return vehicle_info(rig_, *vehicle_config_); });
+  info.once = true;
+  info.topic.latched = true;
+  add(prefix + "/vehicle_status", carla_msgs::CarlaEgoVehicleStatus::kType,
+      [this] { return vehicle_status(frame_.stamp_ns, frame_.state, frame_.control); });
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) list_sensor(i);
+}
+
+void Simulation::list_sensor(std::size_t index) {
+  const Sensor& sensor = rig_.sensors[index];
+  const std::string name = "/carla/" + rig_.role_name + "/" + sensor.id;
+  const auto add = [&](std::string topic, std::string_view type, std::uint64_t bytes, auto build) -> Publication& {
+    Publication p;
+    p.topic = {std::move(topic), std::string(type), false};
+    p.bytes = bytes + 256;
+    p.build = build;
+    publications_.push_back(std::move(p));
+    return publications_.back();
+  };
+  const auto header = [this, index] {
+    return make_header(frame_.stamp_ns, rig_.role_name + "/" + rig_.sensors[index].id);
+  };
+  const auto picture = [this, index]() -> const CameraFrame& { return *frame_.readings[index].camera; };
+  const auto rendered = [index](Publication& p) { p.sensors = {index}; };
+  const std::uint64_t pixels = std::uint64_t(sensor.camera.width) * sensor.camera.height;
+  const std::uint64_t beams = std::uint64_t(sensor.lidar.channels) * sensor.lidar.columns;
+  switch (sensor.kind) {
+    case SensorKind::kRgb:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels,
+                   [=] { return rgb_message(header(), picture().bgra); }));
+      break;
+    case SensorKind::kDepth:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels,
+                   [=] { return depth_message(header(), picture().depth_m); }));
+      break;
+    case SensorKind::kSemantic: {
+      const std::uint64_t size = options_.semantic_encoding == SemanticEncoding::kCarla ? 4 : 1;
+      rendered(add(name + "/image", sensor_msgs::Image::kType, size * pixels, [=, this] {
+        return semantic_message(header(), picture().semantic, world_->ontology, options_.semantic_encoding);
+      }));
+      rendered(add("/segmentation/rgb" + name + "/image", sensor_msgs::Image::kType, 3 * pixels,
+                   [=, this] { return color_mask_message(header(), picture().semantic, world_->ontology); }));
+      break;
+    }
+    case SensorKind::kLidar:
+      rendered(add(name, sensor_msgs::PointCloud2::kType, 16 * beams, [=, this] {
+        const auto& points = frame_.readings[index].points;
+        return serialize(lidar_cloud(header(), points), 16 * points.size());
+      }));
+      break;
+    case SensorKind::kSemanticLidar:
+      rendered(add(name, sensor_msgs::PointCloud2::kType, 24 * beams, [=, this] {
+        const auto& points = frame_.readings[index].points;
+        return serialize(semantic_lidar_cloud(header(), points, world_->ontology, options_.semantic_encoding),
+                         24 * points.size());
+      }));
+      break;
+    case SensorKind::kImu:
+      add(name, sensor_msgs::Imu::kType, 256, [=, this] {
+        return serialize(imu(header(), rig_.sensors[index], frame_.state, options_.seed, frame_.index));
+      });
+      break;
+    case SensorKind::kGnss:
+      add(name, sensor_msgs::NavSatFix::kType, 128, [=, this] {
+        return serialize(gnss(header(), rig_.sensors[index], frame_.state, options_.seed, frame_.index));
+      });
+      break;
+    case SensorKind::kCollision:
+      add(name, carla_msgs::CarlaCollisionEvent::kType, 64, [=, this] {
+        carla_msgs::CarlaCollisionEvent event;
+        event.header = header();
+        event.normal_impulse.x = frame_.state.collision_impulse_ns;
+        return serialize(event);
+      }).due = [this] { return frame_.state.collision_impulse_ns > 0; };
+      break;
+    case SensorKind::kOdometry:
+      add(name, nav_msgs::Odometry::kType, 720,
+          [this] { return serialize(odometry(frame_.stamp_ns, rig_.role_name, frame_.state)); });
+      break;
+    case SensorKind::kSpeedometer:
+      add(name, std_msgs::Float32::kType, 8, [this] {
+        std_msgs::Float32 speed;
+        speed.data = static_cast<float>(frame_.state.speed_mps());
+        return serialize(speed);
+      });
+      break;
+    case SensorKind::kTf:
+      break;
+  }
+  if (sensor.is_camera())
+    add(name + "/camera_info", sensor_msgs::CameraInfo::kType, 400,
+        [=, this] { return serialize(camera_info(header(), rig_.sensors[index].camera)); });
+}
+
+void Simulation::plan_views() {
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
+    const Sensor& sensor = rig_.sensors[i];
+    if (!sensor.is_camera() || !needed_[i]) continue;
+    const CameraModel& camera = sensor.camera;
+    Pose X_BC = sensor.X_BS;
+    X_BC.linear() = X_BC.linear() * R_body_optical();
+    const auto same = std::find_if(views_.begin(), views_.end(), [&](const View& view) {
+      return view.camera.width == camera.width && view.camera.height == camera.height &&
+             view.camera.fov_rad == camera.fov_rad && view.sees_vehicle == sensor.sees_vehicle &&
+             view.X_BC.matrix() == X_BC.matrix();
+    });
+    if (same == views_.end()) {
+      views_.push_back({camera, X_BC, sensor.sees_vehicle, {i}, {}});
+    } else {
+      same->camera.samples_per_axis = std::max(same->camera.samples_per_axis, camera.samples_per_axis);
+      same->sensors.push_back(i);
+    }
+  }
+}
+
+void Simulation::render() {
+  const bool any = std::find(needed_.begin(), needed_.end(), true) != needed_.end();
+  if (!any) return;
+  if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
+  if (!look_) look_ = std::make_unique<VehicleLook>(*vehicle_config_);
+  const std::vector<Actor> nobody;
+  const std::vector<Actor> vehicle = look_->actors(frame_.state);
+  for (View& view : views_) {
+    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame);
+    for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
+  }
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
+    if (!rig_.sensors[i].is_lidar() || !needed_[i]) continue;
+    // A scan's noise is numbered by sensor and frame.
+    const std::uint64_t scan = (static_cast<std::uint64_t>(i) << 40) + static_cast<std::uint64_t>(frame_.index);
+    renderer_->scan(rig_.sensors[i].lidar, frame_.state.X_MB * rig_.sensors[i].X_BS, nobody, scan,
+                    frame_.readings[i].points);
+  }
+}
+
+bool Simulation::advance() {
+  if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
+  if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
+  ++frame_.index;
+  frame_.stamp_ns = options_.first_stamp_ns + frame_.index * static_cast<StampNs>(kNsPerSecond / 20);
+  frame_.state = vehicle_->state();
+  frame_.control = quantized(driver_->drive(frame_.index, frame_.state));
+  Trace::Row row;
+  row.control = frame_.control;
+  row.x_m = quantized(frame_.state.X_MB.translation().x());
+  row.y_m = quantized(frame_.state.X_MB.translation().y());
+  row.yaw_rad = quantized(rpy_of(frame_.state.X_MB.linear()).z());
+  row.speed_mps = quantized(frame_.state.speed_mps());
+  trace_.rows.push_back(row);
+  render();
+  next_publication_ = 0;
+  return true;
+}
+
+std::optional<Message> Simulation::next() {
+  if (wanted_.empty()) return std::nullopt;
+  for (;;) {
+    if (frame_.index < 0 || next_publication_ >= wanted_.size())
+      if (!advance()) return std::nullopt;
+    const Publication& publication = publications_[wanted_[next_publication_++]];
+    if (publication.once && frame_.index > 0) continue;
+    if (publication.due && !publication.due()) continue;
+    Message message;
+    message.topic = publication.topic;
+    message.stamp_ns = frame_.stamp_ns;
+    message.cdr = std::make_shared<const std::vector<std::uint8_t>>(publication.build());
+    return message;
+  }
+}
+
+std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
+                                            const std::filesystem::path& vehicle_file, SimulationOptions options,
+                                            std::shared_ptr<const Renderer> renderer) {
+  return std::make_unique<Simulation>(std::move(world), scenario.drive, Rig::load(scenario.sensors),
+                                      VehicleConfig::load(vehicle_file), std::move(options), std::move(renderer));
+}
+
+}  // namespace bramble

@@ -1,0 +1,120 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bramble/render/renderer.hpp"
+#include "bramble/sim/driver.hpp"
+#include "bramble/sim/jeep_look.hpp"
+#include "bramble/sim/publish.hpp"
+#include "bramble/sim/rig.hpp"
+#include "bramble/stream/stream.hpp"
+#include "bramble/world/scenario.hpp"
+
+namespace bramble {
+
+struct SimulationOptions {
+  std::string driver = "autopilot";  ///< see make_driver
+  std::vector<std::string> topics;   ///< only these are made, and only the sensors they need are rendered; empty: all
+  std::int64_t frames = 0;           ///< 0: until the driver is done (endless but for a trace)
+  int width = 0, height = 0;         ///< of every camera; 0: as the rig says
+  double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
+  std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
+  SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
+  StampNs first_stamp_ns = kNsPerSecond;
+};
+
+/// What a sensor of the rig saw in the current frame. Cameras of equal mount, size and field of view share one render
+/// pass, so that colour, class and depth of a pixel belong to the same ray.
+struct SensorReading {
+  const CameraFrame* camera = nullptr;  ///< null when the sensor was not wanted; valid until the next frame
+  std::vector<LidarPoint> points;
+};
+
+/// One step of the drive.
+struct SimFrame {
+  std::int64_t index = -1;
+  StampNs stamp_ns = 0;
+  VehicleState state;                   ///< at stamp_ns
+  VehicleControl control;               ///< from stamp_ns until the next frame
+  std::vector<SensorReading> readings;  ///< one per sensor of the rig, in its order
+};
+
+/// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
+/// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, vehicle topics,
+/// then the sensors in the rig's order. The ego's own cameras and LiDARs do not see the vehicle (it is not in the
+/// ontology); only a camera with sees_vehicle (rgb_view) does. Same world, rig, options: same bytes for any number of
+/// threads. One thread at a time.
+class Simulation final : public Source {
+ public:
+  /// `renderer`: one made for this world, to share; made when first needed if null.
+  Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
+             SimulationOptions options, std::shared_ptr<const Renderer> renderer = nullptr);
+  ~Simulation() override;
+
+  /// Every topic that the rig gives, wanted or not.
+  std::vector<TopicInfo> topics() const override;
+  std::optional<Message> next() override;
+
+  /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
+  /// Not to be mixed with next() within a frame.
+  bool advance();
+  /// The current frame; of index -1 before the first.
+  const SimFrame& frame() const { return frame_; }
+  const World& world() const { return *world_; }
+  const Rig& rig() const { return rig_; }
+  /// Position of a sensor in rig().sensors and SimFrame::readings. Throws Error listing the ids there are.
+  std::size_t sensor_index(const std::string& id) const;
+  /// Frames that there will be; 0: endless.
+  std::int64_t frame_count() const { return frames_; }
+  /// Bytes that one frame's wanted messages take, roughly (LiDARs counted with every beam hitting).
+  std::uint64_t bytes_per_frame() const;
+  /// What was driven so far, to be written by Trace::to_csv.
+  const Trace& trace() const { return trace_; }
+
+ private:
+  struct Publication {
+    TopicInfo topic;
+    std::vector<std::size_t> sensors;  // that must be rendered for it
+    std::uint64_t bytes = 256;
+    bool once = false;                                 // only in the first frame
+    std::function<bool()> due;                         // empty: in every frame
+    std::function<std::vector<std::uint8_t>()> build;  // CDR of the current frame
+  };
+  struct View {  // one render pass for all cameras that look from the same place in the same way
+    CameraModel camera;
+    Pose X_BC;
+    bool sees_vehicle = false;
+    std::vector<std::size_t> sensors;
+    CameraFrame frame;
+  };
+  void list_publications();
+  void list_sensor(std::size_t index);
+  void plan_views();
+  void render();
+
+  std::shared_ptr<const World> world_;
+  Rig rig_;
+  std::unique_ptr<VehicleConfig> vehicle_config_;  // at a fixed place: driver and vehicle refer to it
+  SimulationOptions options_;
+  std::shared_ptr<const Renderer> renderer_;
+  std::unique_ptr<VehicleLook> look_;
+  std::unique_ptr<Driver> driver_;
+  std::unique_ptr<Vehicle> vehicle_;
+  std::vector<Publication> publications_;  // all, in order
+  std::vector<std::size_t> wanted_;        // of these
+  std::vector<bool> needed_;               // per sensor
+  std::vector<View> views_;
+  std::int64_t frames_ = 0;
+  std::size_t next_publication_ = 0;
+  SimFrame frame_;
+  Trace trace_;
+};
+
+/// The scenario's world with the rig it names and a vehicle file, ready to drive.
+std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
+                                            const std::filesystem::path& vehicle_file, SimulationOptions options,
+                                            std::shared_ptr<const Renderer> renderer = nullptr);
+
+}  // namespace bramble
