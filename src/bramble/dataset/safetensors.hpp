@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bramble {
+
+/// Float32 tensors by name, as a safetensors file holds them (8-byte little-endian length, JSON header, raw data;
+/// huggingface/safetensors, format description). Row-major.
+struct Tensor {
+  std::vector<std::size_t> shape;
+  std::vector<float> values;
+};
+using TensorMap = std::map<std::string, Tensor>;
+
+/// Throws Error naming the file when it is missing, cut, or its header lies about sizes; only F32 is read.
+TensorMap read_safetensors(const std::filesystem::path& file);
+/// Written atomically, tensors in order of name; the same tensors give the same bytes.
+void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors);
+
+}  // namespace bramble

@@ -1,0 +1,365 @@
+#include "bramble/model/torch_file.hpp"
+
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+
+namespace bramble {
+namespace {
+
+// A value of the pickle machine.
+struct Value;
+using Ref = std::shared_ptr<Value>;
+struct Value {
+  enum class Kind {
+    kNone,
+    kMark,
+    kInt,
+    kText,
+    kTuple,
+    kList,
+    kDict,
+    kGlobal,
+    kStorage,
+    kTensor,
+    kOther
+  } kind = Kind::kNone;
+  std::int64_t number = 0;                 // kInt; offset of kTensor
+  std::string text;                        // kText, kGlobal; key of kStorage and kTensor
+  std::string dtype;                       // kStorage, kTensor: FloatStorage, LongStorage, …
+  std::vector<Ref> items;                  // kTuple, kList; key, value, key, value… of kDict
+  std::vector<std::int64_t> size, stride;  // kTensor
+};
+using Kind = Value::Kind;
+
+class Unpickler {
+ public:
+  Unpickler(const std::vector<std::uint8_t>& bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {}
+  std::size_t position() const { return at_; }
+  void seek(std::size_t at) { at_ = at; }
+
+  Ref load() {
+    stack_.clear();
+    memo_.clear();
+    while (true) {
+      const std::uint8_t op = byte();
+      switch (op) {
+        case 0x80:
+          byte();
+          break;  // PROTO
+        case '.':
+          return pop();  // STOP
+        case '(':
+          push(Kind::kMark);
+          break;  // MARK
+        case ')':
+          push(Kind::kTuple);
+          break;  // EMPTY_TUPLE
+        case ']':
+          push(Kind::kList);
+          break;  // EMPTY_LIST
+        case '}':
+          push(Kind::kDict);
+          break;  // EMPTY_DICT
+        case 'N':
+          push(Kind::kNone);
+          break;  // NONE
+        case 0x88:
+          integer(1);
+          break;  // NEWTRUE
+        case 0x89:
+          integer(0);
+          break;  // NEWFALSE
+        case 'K':
+          integer(static_cast<std::int64_t>(little(1)));
+          break;  // BININT1
+        case 'M':
+          integer(static_cast<std::int64_t>(little(2)));
+          break;  // BININT2
+        case 'J':
+          integer(static_cast<std::int32_t>(little(4)));
+          break;  // BININT
+        case 0x8a:
+          long1();
+          break;  // LONG1
+        case 'G':
+          little(8);
+          push(Kind::kOther);
+          break;  // BINFLOAT
+        case 'X':
+          text(little(4));
+          break;  // BINUNICODE
+        case 'U':
+          text(little(1));
+          break;  // SHORT_BINSTRING
+        case 'q':
+          memo_[little(1)] = top();
+          break;  // BINPUT
+        case 'r':
+          memo_[little(4)] = top();
+          break;  // LONG_BINPUT
+        case 'h':
+          get(little(1));
+          break;  // BINGET
+        case 'j':
+          get(little(4));
+          break;  // LONG_BINGET
+        case 'c':
+          global();
+          break;  // GLOBAL
+        case 't':
+          tuple(pop_to_mark());
+          break;  // TUPLE
+        case 0x85:
+          tuple(pop_many(1));
+          break;  // TUPLE1
+        case 0x86:
+          tuple(pop_many(2));
+          break;  // TUPLE2
+        case 0x87:
+          tuple(pop_many(3));
+          break;  // TUPLE3
+        case 'a':
+          extend(Kind::kList, pop_many(1));
+          break;  // APPEND
+        case 'e':
+          extend(Kind::kList, pop_to_mark());
+          break;  // APPENDS
+        case 's':
+          extend(Kind::kDict, pop_many(2));
+          break;  // SETITEM
+        case 'u':
+          extend(Kind::kDict, pop_to_mark());
+          break;  // SETITEMS
+        case 'b':
+          pop();
+          break;  // BUILD: state of an object (an OrderedDict's _metadata), not needed
+        case 'Q':
+          persistent();
+          break;  // BINPERSID
+        case 'R':
+          reduce();
+          break;  // REDUCE
+        default:
+          refuse(fmt::format("pickle operation 0x{:02x} is not allowed", op));
+      }
+    }
+  }
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    fail("{}: not a state dictionary of PyTorch's old format: {} (byte {})", name_, why, at_);
+  }
+
+ private:
+  std::uint8_t byte() { return static_cast<std::uint8_t>(little(1)); }
+  std::uint64_t little(int count) {
+    if (static_cast<std::size_t>(count) > bytes_.size() - at_) refuse("the file is cut");
+    std::uint64_t value = 0;
+    for (int i = 0; i < count; ++i) value |= std::uint64_t{bytes_[at_++]} << (8 * i);
+    return value;
+  }
+  void push(Kind kind) {
+    auto value = std::make_shared<Value>();
+    value->kind = kind;
+    stack_.push_back(value);
+  }
+  Ref top() {
+    if (stack_.empty()) refuse("the pickle's stack is empty");
+    return stack_.back();
+  }
+  Ref pop() {
+    Ref value = top();
+    stack_.pop_back();
+    return value;
+  }
+  void integer(std::int64_t number) {
+    push(Kind::kInt);
+    top()->number = number;
+  }
+  void long1() {
+    const int count = byte();
+    if (count > 64) refuse("an integer of more than 64 bytes");
+    std::uint64_t value = 0;
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t next = little(1);
+      if (i < 8) value |= next << (8 * i);
+    }
+    integer(static_cast<std::int64_t>(value));
+  }
+  void text(std::uint64_t length) {
+    if (length > bytes_.size() - at_) refuse("the file is cut");
+    push(Kind::kText);
+    top()->text.assign(reinterpret_cast<const char*>(bytes_.data() + at_), length);
+    at_ += length;
+  }
+  void get(std::uint64_t key) {
+    const auto found = memo_.find(key);
+    if (found == memo_.end()) refuse("a reference to nothing");
+    stack_.push_back(found->second);
+  }
+  std::string line() {
+    std::string out;
+    for (char c = static_cast<char>(byte()); c != '\n'; c = static_cast<char>(byte())) {
+      out += c;
+      if (out.size() > 200) refuse("a name without end");
+    }
+    return out;
+  }
+  void global() {
+    const std::string module = line(), name = line();
+    const std::string full = module + "." + name;
+    const bool storage = module == "torch" && name.ends_with("Storage");
+    if (!storage && full != "collections.OrderedDict" && full != "torch._utils._rebuild_tensor_v2")
+      refuse("it calls " + full);
+    push(Kind::kGlobal);
+    top()->text = storage ? name : full;
+  }
+  std::vector<Ref> pop_many(std::size_t count) {
+    if (stack_.size() < count) refuse("the pickle's stack is empty");
+    std::vector<Ref> items(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    stack_.resize(stack_.size() - count);
+    return items;
+  }
+  std::vector<Ref> pop_to_mark() {
+    for (std::size_t i = stack_.size(); i-- > 0;)
+      if (stack_[i]->kind == Kind::kMark) {
+        std::vector<Ref> items(stack_.begin() + static_cast<std::ptrdiff_t>(i) + 1, stack_.end());
+        stack_.resize(i);
+        return items;
+      }
+    refuse("a mark is missing");
+  }
+  void tuple(std::vector<Ref> items) {
+    push(Kind::kTuple);
+    top()->items = std::move(items);
+  }
+  void extend(Kind kind, const std::vector<Ref>& items) {
+    if (top()->kind != kind) refuse("items for something that is no container");
+    top()->items.insert(top()->items.end(), items.begin(), items.end());
+  }
+  // ('storage', type, key, device, count[, view])
+  void persistent() {
+    const Ref id = pop();
+    if (id->kind != Kind::kTuple || id->items.size() < 5 || id->items[1]->kind != Kind::kGlobal ||
+        id->items[2]->kind != Kind::kText)
+      refuse("a storage without description");
+    push(Kind::kStorage);
+    top()->text = id->items[2]->text;
+    top()->dtype = id->items[1]->text;
+  }
+  std::vector<std::int64_t> numbers(const Ref& tuple) const {
+    std::vector<std::int64_t> out;
+    if (tuple->kind != Kind::kTuple) refuse("a tensor without shape");
+    for (const auto& item : tuple->items) {
+      if (item->kind != Kind::kInt || item->number < 0) refuse("a tensor with a wrong shape");
+      out.push_back(item->number);
+    }
+    return out;
+  }
+  void reduce() {
+    const Ref arguments = pop(), callable = pop();
+    if (callable->kind != Kind::kGlobal) refuse("a call of something that is no function");
+    if (callable->text == "collections.OrderedDict") return push(Kind::kDict);
+    if (callable->text != "torch._utils._rebuild_tensor_v2") refuse("a call of " + callable->text);
+    const auto& a = arguments->items;
+    if (a.size() < 4 || a[0]->kind != Kind::kStorage || a[1]->kind != Kind::kInt || a[1]->number < 0)
+      refuse("a tensor without storage");
+    push(Kind::kTensor);
+    top()->text = a[0]->text;
+    top()->dtype = a[0]->dtype;
+    top()->number = a[1]->number;
+    top()->size = numbers(a[2]);
+    top()->stride = numbers(a[3]);
+    if (top()->size.size() != top()->stride.size()) refuse("a tensor with a wrong shape");
+  }
+
+  const std::vector<std::uint8_t>& bytes_;
+  std::string name_;
+  std::size_t at_ = 0;
+  std::vector<Ref> stack_;
+  std::map<std::uint64_t, Ref> memo_;
+};
+
+}  // namespace
+
+TensorMap read_torch_state_dict(const std::filesystem::path& file) {
+  const auto bytes = read_file(file);
+  Unpickler in(bytes, file.string());
+  // 1. Magic number, protocol, system information, dictionary, storage keys.
+  const Ref magic = in.load();
+  if (magic->kind != Kind::kInt) in.refuse("no magic number");
+  const Ref protocol = in.load();
+  if (protocol->kind != Kind::kInt || protocol->number != 1001) in.refuse("protocol is not 1001");
+  in.load();
+  const Ref dictionary = in.load();
+  if (dictionary->kind != Kind::kDict) in.refuse("the content is no dictionary");
+  const Ref keys = in.load();
+  if (keys->kind != Kind::kList) in.refuse("no list of storages");
+
+  // 2. What each storage holds, to know its element size.
+  std::map<std::string, std::string> dtype;
+  for (const auto& item : dictionary->items)
+    if (item->kind == Kind::kTensor) dtype[item->text] = item->dtype;
+  struct Storage {
+    const std::uint8_t* data;
+    std::uint64_t count;
+  };
+  std::map<std::string, Storage> storages;
+  std::size_t at = in.position();
+  for (const auto& key : keys->items) {
+    if (bytes.size() - at < 8) fail("{}: the file is cut at storage {}", file.string(), key->text);
+    std::uint64_t count = 0;
+    std::memcpy(&count, bytes.data() + at, 8);
+    at += 8;
+    const std::string& type = dtype[key->text];
+    const std::uint64_t element = type == "LongStorage" || type == "DoubleStorage" ? 8
+                                  : type == "FloatStorage" || type == "IntStorage" ? 4
+                                                                                   : 0;
+    if (element == 0)
+      fail("{}: storage {} holds {}, which is not read", file.string(), key->text,
+           type.empty() ? "nothing known" : type);
+    if (count > (bytes.size() - at) / element) fail("{}: the file is cut in storage {}", file.string(), key->text);
+    storages[key->text] = {bytes.data() + at, count};
+    at += count * element;
+  }
+
+  // 3. Tensors, gathered by their strides.
+  TensorMap tensors;
+  for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
+    const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
+    if (name->kind != Kind::kText || value->kind != Kind::kTensor || value->dtype != "FloatStorage") continue;
+    const auto storage = storages.find(value->text);
+    if (storage == storages.end()) fail("{}: the storage of {} is missing", file.string(), name->text);
+    std::uint64_t count = 1, last = static_cast<std::uint64_t>(value->number);
+    Tensor tensor;
+    for (std::size_t k = 0; k < value->size.size(); ++k) {
+      const auto side = static_cast<std::uint64_t>(value->size[k]),
+                 stride = static_cast<std::uint64_t>(value->stride[k]);
+      tensor.shape.push_back(side);
+      if (side > 0 && (count > storage->second.count / side || stride > storage->second.count))
+        fail("{}: tensor {} is larger than its storage", file.string(), name->text);
+      count *= side;
+      if (side > 0) last += (side - 1) * stride;
+    }
+    if (count > 0 && last >= storage->second.count)
+      fail("{}: tensor {} reaches beyond its storage", file.string(), name->text);
+    tensor.values.resize(count);
+    std::vector<std::int64_t> index(value->size.size(), 0);
+    for (std::uint64_t n = 0; n < count; ++n) {
+      std::int64_t offset = value->number;
+      for (std::size_t k = 0; k < index.size(); ++k) offset += index[k] * value->stride[k];
+      std::memcpy(&tensor.values[n], storage->second.data + 4 * offset, 4);
+      for (std::size_t k = index.size(); k-- > 0;) {
+        if (++index[k] < value->size[k]) break;
+        index[k] = 0;
+      }
+    }
+    tensors.emplace(name->text, std::move(tensor));
+  }
+  return tensors;
+}
+
+}  // namespace bramble

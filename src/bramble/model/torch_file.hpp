@@ -1,0 +1,20 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bramble/dataset/safetensors.hpp"
+
+namespace bramble {
+
+/// Reads the float tensors of a state dictionary saved by PyTorch before 1.6 (`torch.save`, the form without a zip
+/// archive), in which the pretrained EfficientNet-Lite weights come: five pickles (magic number, protocol 1001, system
+/// information, the dictionary, the list of storage keys), then each storage as int64 count and raw little-endian data.
+/// Tensors may be strided views of a storage; they come out row-major. Integer tensors are left out. Of the pickle
+/// language only what such files need is understood and only OrderedDict and _rebuild_tensor_v2 are called, so a
+/// hostile file can do nothing but be refused. Throws Error naming the file.
+TensorMap read_torch_state_dict(const std::filesystem::path& file);
+
+}  // namespace bramble
