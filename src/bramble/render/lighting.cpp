@@ -41,12 +41,18 @@ Vector3f through_haze(const Vector3f& color, float distance_m, const Vector3f& d
   return clear * color + (1 - clear) * dome.haze(direction);
 }
 
+// Colours bleed into each other as in film and eye before the curve, so that bright greens pale instead of glowing.
 Vector3f tone_map(const Vector3f& radiance, float exposure) {
-  const auto curve = [](float x) {
-    return std::clamp(x * (2.51F * x + 0.03F) / (x * (2.43F * x + 0.59F) + 0.14F), 0.0F, 1.0F);
-  };
-  const Vector3f x = exposure * 0.85F * radiance;
-  return {curve(x.x()), curve(x.y()), curve(x.z())};
+  static const Eigen::Matrix3f kInto =
+      (Eigen::Matrix3f() << 0.59719F, 0.35458F, 0.04823F, 0.07600F, 0.90834F, 0.01566F, 0.02840F, 0.13383F, 0.83777F)
+          .finished();
+  static const Eigen::Matrix3f kOut = (Eigen::Matrix3f() << 1.60475F, -0.53108F, -0.07367F, -0.10208F, 1.10813F,
+                                       -0.00605F, -0.00327F, -0.07276F, 1.07602F)
+                                          .finished();
+  Vector3f x = kInto * (exposure * radiance);
+  for (int c = 0; c < 3; ++c)
+    x[c] = (x[c] * (x[c] + 0.0245786F) - 0.000090537F) / (x[c] * (0.983729F * x[c] + 0.4329510F) + 0.238081F);
+  return (kOut * x).cwiseMax(0.0F).cwiseMin(1.0F);
 }
 
 }  // namespace bramble

@@ -18,8 +18,8 @@ bool wants_sun(const Surface& s, const Sky& sky);
 Eigen::Vector3f through_haze(const Eigen::Vector3f& color, float distance_m, const Eigen::Vector3f& direction,
                              const Sky& sky, const SkyDome& dome);
 
-/// Scene radiance → display value: exposure, then a filmic curve (Hable's form of a shoulder; Narkowicz 2015 fit of
-/// ACES), still linear.
+/// Scene radiance → display value: exposure, then the filmic curve of ACES with its colour matrices (fit by Stephen
+/// Hill, 2017), still linear, 0…1.
 Eigen::Vector3f tone_map(const Eigen::Vector3f& radiance, float exposure);
 
 }  // namespace bramble

@@ -32,6 +32,7 @@ nlohmann::json bench_render(const World& world, const CameraModel& camera, int f
           {"threads", thread_count()},
           {"packet_width", bench.packet_width},
           {"effective_triangles", world.effective_triangles()},
+          {"rays", (bench.primary_rays + bench.shadow_rays) / static_cast<std::uint64_t>(frames)},
           {"primary_rays_per_frame", bench.primary_rays / static_cast<std::uint64_t>(frames)},
           {"shadow_rays_per_frame", bench.shadow_rays / static_cast<std::uint64_t>(frames)},
           {"frame_ms", median(bench.frame_ms)},

@@ -61,8 +61,7 @@ void trace(RTCScene scene, const RayRequest* rays, Hit* hits, int count, bool co
     }
     intersect(valid.data(), scene, packet, coherent);
     for (int i = 0; i < in_packet; ++i)
-      hits[begin + i] = {packet.hit.geomID[i], packet.hit.primID[i], packet.hit.instID[0][i],
-                         packet.hit.u[i],      packet.hit.v[i],      packet.ray.tfar[i]};
+      hits[begin + i] = {packet.hit.geomID[i], packet.hit.primID[i], packet.hit.instID[0][i], packet.ray.tfar[i]};
   }
 }
 
@@ -90,30 +89,48 @@ using ShadowFunction = void (*)(RTCScene, const RayRequest*, bool*, int);
 double CameraModel::focal_px() const { return width / (2 * std::tan(fov_rad / 2)); }
 
 struct Renderer::Impl {
-  explicit Impl(const World& w) : world(w), device(rtcNewDevice("threads=0"), rtcReleaseDevice) {
-    if (!device) fail("Embree could not be started");
-    dome = std::make_unique<SkyDome>(world.sky);
-    scene = std::make_unique<StaticScene>(world, device.get());
+  Impl(const World& w, const RendererOptions& options)
+      : world(w),
+        device(rtcNewDevice(nullptr), rtcReleaseDevice),
+        dome(w.sky),
+        scene(w, checked_device()),
+        actors(device.get()) {
     if (const auto id = world.ontology.find("sky")) sky_class = *id;
-    if (rtcGetDeviceProperty(device.get(), RTC_DEVICE_PROPERTY_NATIVE_RAY16_SUPPORTED)) {
-      packet_width = 16;
+    const auto native = [&](RTCDeviceProperty property) { return rtcGetDeviceProperty(device.get(), property) != 0; };
+    packet_width = options.packet_width > 0                             ? options.packet_width
+                   : native(RTC_DEVICE_PROPERTY_NATIVE_RAY16_SUPPORTED) ? 16
+                   : native(RTC_DEVICE_PROPERTY_NATIVE_RAY8_SUPPORTED)  ? 8
+                                                                        : 4;
+    if (packet_width == 16) {
       trace = bramble::trace<16>;
       trace_shadow = bramble::trace_shadow<16>;
-    } else if (rtcGetDeviceProperty(device.get(), RTC_DEVICE_PROPERTY_NATIVE_RAY8_SUPPORTED)) {
-      packet_width = 8;
+    } else if (packet_width == 8) {
       trace = bramble::trace<8>;
       trace_shadow = bramble::trace_shadow<8>;
+    } else if (packet_width == 4) {
+      trace = bramble::trace<4>;
+      trace_shadow = bramble::trace_shadow<4>;
+    } else {
+      fail("a packet of {} rays cannot be traced; packet_width is 4, 8, 16, or 0 for the processor's own",
+           packet_width);
     }
+  }
+  RTCDevice checked_device() const {
+    if (!device) fail("Embree could not be started");
+    return device.get();
   }
 
   const World& world;
   std::unique_ptr<RTCDeviceTy, void (*)(RTCDevice)> device;
-  std::unique_ptr<SkyDome> dome;
-  std::unique_ptr<StaticScene> scene;
+  SkyDome dome;
+  StaticScene scene;
+  mutable ActorScene actors;                    // poses of the frame in work
+  mutable std::vector<LidarPoint> scan_points;  // [columns, channels] of the scan in work
+  mutable std::vector<std::uint8_t> scan_hit;   // likewise
   ClassId sky_class = kIgnoreId;
-  int packet_width = 4;
-  TraceFunction trace = bramble::trace<4>;
-  ShadowFunction trace_shadow = bramble::trace_shadow<4>;
+  int packet_width = 0;
+  TraceFunction trace = nullptr;
+  ShadowFunction trace_shadow = nullptr;
 
   struct View {
     CameraModel camera;
@@ -161,29 +178,28 @@ struct Renderer::Impl {
     ray.ray.mask = ~0U;
     ray.hit.geomID = RTC_INVALID_GEOMETRY_ID;
     ray.hit.instID[0] = RTC_INVALID_GEOMETRY_ID;
-    intersect_one(scene->scene(), ray);
-    if (ray.hit.geomID == RTC_INVALID_GEOMETRY_ID) return dome->radiance(direction);
-    const Hit hit{ray.hit.geomID, ray.hit.primID, ray.hit.instID[0], ray.hit.u, ray.hit.v, ray.ray.tfar};
-    const Surface s = scene->surface(hit, origin, direction, pixel_angle * 2);
-    return through_haze(shade(s, world.sky, *dome, direction, 0.6F), hit.t, direction, world.sky, *dome);
+    intersect_one(scene.scene(), ray);
+    if (ray.hit.geomID == RTC_INVALID_GEOMETRY_ID) return dome.radiance(direction);
+    const Hit hit{ray.hit.geomID, ray.hit.primID, ray.hit.instID[0], ray.ray.tfar};
+    const Surface s = scene.surface(hit, origin, direction, pixel_angle * 2);
+    return through_haze(shade(s, world.sky, dome, direction, 0.6F), s.distance, direction, world.sky, dome);
   }
 
   // Radiance along each ray of the tile; fills hits and surfaces on the way.
-  void radiance(Tile& tile, int count, const ActorScene& actors, float pixel_angle, Vector3f* out,
-                std::vector<RayRequest>* log_shadow) const {
-    trace(scene->scene(), tile.rays.data(), tile.hits.data(), count, true);
+  void radiance(Tile& tile, int count, float pixel_angle, Vector3f* out, std::vector<RayRequest>* log_shadow) const {
+    trace(scene.scene(), tile.rays.data(), tile.hits.data(), count, true);
     if (!actors.empty()) {
       for (int i = 0; i < count; ++i) tile.rays[i].length = tile.hits[i].t;
       trace(actors.scene(), tile.rays.data(), tile.actor_hits.data(), count, true);
     }
     int shadows = 0;
     for (int i = 0; i < count; ++i) {
-      tile.on_actor[i] = !actors.empty() && tile.actor_hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
+      tile.on_actor[i] = !actors.empty() && tile.actor_hits[i].any();
       const RayRequest& ray = tile.rays[i];
       if (tile.on_actor[i])
         tile.surfaces[i] = actors.surface(tile.actor_hits[i], ray.origin, ray.direction);
-      else if (tile.hits[i].geometry != RTC_INVALID_GEOMETRY_ID)
-        tile.surfaces[i] = scene->surface(tile.hits[i], ray.origin, ray.direction, pixel_angle);
+      else if (tile.hits[i].any())
+        tile.surfaces[i] = scene.surface(tile.hits[i], ray.origin, ray.direction, pixel_angle);
       else
         continue;
       if (!wants_sun(tile.surfaces[i], world.sky)) continue;
@@ -192,7 +208,7 @@ struct Renderer::Impl {
       tile.shadow_pixel[shadows++] = i;
     }
     std::fill_n(tile.blocked.begin(), shadows, false);
-    trace_shadow(scene->scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
+    trace_shadow(scene.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
     if (!actors.empty()) trace_shadow(actors.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
     if (log_shadow) log_shadow->assign(tile.shadow_rays.begin(), tile.shadow_rays.begin() + shadows);
 
@@ -200,12 +216,12 @@ struct Renderer::Impl {
     for (int k = 0; k < shadows; ++k) sunny[tile.shadow_pixel[k]] = !tile.blocked[k];
     for (int i = 0; i < count; ++i) {
       const RayRequest& ray = tile.rays[i];
-      if (!tile.on_actor[i] && tile.hits[i].geometry == RTC_INVALID_GEOMETRY_ID) {
-        out[i] = dome->radiance(ray.direction);
+      if (!tile.on_actor[i] && !tile.hits[i].any()) {
+        out[i] = dome.radiance(ray.direction);
         continue;
       }
       const Surface& s = tile.surfaces[i];
-      Vector3f color = shade(s, world.sky, *dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
+      Vector3f color = shade(s, world.sky, dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
       if (s.water) {
         // Fresnel's reflectance of water in Schlick's form, R0 = 0.02.
         const float cosine = std::clamp(-ray.direction.dot(s.normal), 0.0F, 1.0F);
@@ -215,8 +231,7 @@ struct Renderer::Impl {
         color = (1 - mirror) * color +
                 mirror * reflected(s.position + kShadowStart * Vector3f::UnitZ(), direction.normalized(), pixel_angle);
       }
-      const float distance = tile.on_actor[i] ? tile.actor_hits[i].t : tile.hits[i].t;
-      out[i] = through_haze(color, distance, ray.direction, world.sky, *dome);
+      out[i] = through_haze(color, s.distance, ray.direction, world.sky, dome);
     }
   }
 
@@ -232,7 +247,7 @@ struct Renderer::Impl {
     fit(frame.semantic, 1);
     fit(frame.instance, 1);
     fit(frame.depth_m, 1);
-    const ActorScene actors(actor_list, device.get());
+    actors.update(actor_list);
     const View view{camera, X_MC.translation().cast<float>(), X_MC.linear().cast<float>(),
                     static_cast<float>(camera.focal_px())};
     const Vector3f forward = view.R_MC.col(2);
@@ -265,14 +280,13 @@ struct Renderer::Impl {
       // 1. The ray through the centre gives the annotations, and the colour when it is the only one.
       aim(0.5F, 0.5F);
       if (log) log->primary[number].assign(tile.rays.begin(), tile.rays.begin() + count);
-      radiance(tile, count, actors, pixel_angle, color.data(), log ? &log->shadow[number] : nullptr);
+      radiance(tile, count, pixel_angle, color.data(), log ? &log->shadow[number] : nullptr);
       for (int i = 0; i < count; ++i) {
-        const bool hit = tile.on_actor[i] || tile.hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
-        const float t = tile.on_actor[i] ? tile.actor_hits[i].t : tile.hits[i].t;
+        const bool hit = tile.on_actor[i] || tile.hits[i].any();
         *frame.semantic.at(us[i], vs[i]) = hit ? tile.surfaces[i].class_id : sky_class;
         *frame.instance.at(us[i], vs[i]) = hit ? tile.surfaces[i].instance_id : kSkyInstanceId;
         *frame.depth_m.at(us[i], vs[i]) =
-            hit ? std::min(t * tile.rays[i].direction.dot(forward), kSkyDepth) : kSkyDepth;
+            hit ? std::min(tile.surfaces[i].distance * tile.rays[i].direction.dot(forward), kSkyDepth) : kSkyDepth;
       }
       // 2. More rays on a regular grid inside the pixel; display values are averaged, as a camera that clips each
       //    photosite does not.
@@ -281,7 +295,7 @@ struct Renderer::Impl {
         for (int a = 0; a < n; ++a)
           for (int b = 0; b < n; ++b) {
             aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n);
-            radiance(tile, count, actors, pixel_angle, color.data(), nullptr);
+            radiance(tile, count, pixel_angle, color.data(), nullptr);
             for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], world.sky.exposure);
           }
         for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
@@ -302,7 +316,7 @@ struct Renderer::Impl {
             std::vector<LidarPoint>& points, RayLog* log) const {
     if (lidar.channels < 1 || lidar.columns < 1)
       fail("a LiDAR of {} channels and {} columns cannot be scanned", lidar.channels, lidar.columns);
-    const ActorScene actors(actor_list, device.get());
+    actors.update(actor_list);
     const Vector3f origin = X_ML.translation().cast<float>();
     const Eigen::Matrix3f R_ML = X_ML.linear().cast<float>();
     const int total = lidar.columns * lidar.channels;
@@ -310,8 +324,8 @@ struct Renderer::Impl {
     // channel.
     constexpr int kColumns = 16;
     const int tasks = (lidar.columns + kColumns - 1) / kColumns;
-    std::vector<LidarPoint> all(total);
-    std::vector<std::uint8_t> hit_flag(total, 0);
+    scan_points.resize(total);
+    scan_hit.assign(total, 0);
     if (log) log->primary.assign(tasks, {});
     parallel_for(static_cast<std::size_t>(tasks), [&](std::size_t task) {
       std::array<RayRequest, kColumns> rays;
@@ -330,41 +344,42 @@ struct Renderer::Impl {
           rays[i] = {origin, R_ML * beams[i], static_cast<float>(lidar.range_m)};
         }
         if (log) log->primary[task].insert(log->primary[task].end(), rays.begin(), rays.begin() + count);
-        trace(scene->scene(), rays.data(), hits.data(), count, true);
+        trace(scene.scene(), rays.data(), hits.data(), count, true);
         if (!actors.empty()) {
           for (int i = 0; i < count; ++i) rays[i].length = hits[i].t;
           trace(actors.scene(), rays.data(), actor_hits.data(), count, true);
         }
         for (int i = 0; i < count; ++i) {
-          const bool on_actor = !actors.empty() && actor_hits[i].geometry != RTC_INVALID_GEOMETRY_ID;
-          if (!on_actor && hits[i].geometry == RTC_INVALID_GEOMETRY_ID) continue;
+          const bool on_actor = !actors.empty() && actor_hits[i].any();
+          if (!on_actor && !hits[i].any()) continue;
           const Hit& hit = on_actor ? actor_hits[i] : hits[i];
           const Surface s = on_actor ? actors.surface(hit, origin, rays[i].direction)
-                                     : scene->surface(hit, origin, rays[i].direction, 0.003F);
+                                     : scene.surface(hit, origin, rays[i].direction, 0.003F);
           const float cosine = std::abs(s.flat_normal.dot(rays[i].direction));
           if (s.water && cosine < 0.5F) continue;  // still water mirrors a flat beam away
           const int index = (first + i) * lidar.channels + channel;
           Random random(world.seed ^ noise_index * 0x9e3779b97f4a7c15ULL, stream_of("lidar"),
                         static_cast<std::uint64_t>(index));
-          const float range = hit.t + static_cast<float>(random.normal(0, lidar.range_noise_stddev_m));
+          const float range = s.distance + static_cast<float>(random.normal(0, lidar.range_noise_stddev_m));
           // Near infrared: plants reflect strongly; falls with the angle and, by the air, with distance (as CARLA:
           // exp(-0.004 d)).
           const float reflectance = std::clamp(0.25F + 0.9F * s.albedo.maxCoeff() + 0.35F * s.translucency, 0.0F, 1.0F);
           const Vector3f p_L = range * beams[i];
-          all[index] = {
-              p_L.x(), p_L.y(),       p_L.z(),   reflectance * (0.3F + 0.7F * cosine) * std::exp(-0.004F * hit.t),
+          scan_points[index] = {
+              p_L.x(), p_L.y(),       p_L.z(),   reflectance * (0.3F + 0.7F * cosine) * std::exp(-0.004F * s.distance),
               cosine,  s.instance_id, s.class_id};
-          hit_flag[index] = 1;
+          scan_hit[index] = 1;
         }
       }
     });
     points.clear();
     for (int i = 0; i < total; ++i)
-      if (hit_flag[i]) points.push_back(all[i]);
+      if (scan_hit[i]) points.push_back(scan_points[i]);
   }
 };
 
-Renderer::Renderer(const World& world) : impl_(std::make_unique<Impl>(world)) {}
+Renderer::Renderer(const World& world, const RendererOptions& options)
+    : impl_(std::make_unique<Impl>(world, options)) {}
 Renderer::~Renderer() = default;
 Renderer::Renderer(Renderer&&) noexcept = default;
 Renderer& Renderer::operator=(Renderer&&) noexcept = default;
@@ -395,9 +410,9 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
         for (std::size_t at = 0; at < lists[i].size(); at += kTilePixels) {
           const int count = static_cast<int>(std::min<std::size_t>(kTilePixels, lists[i].size() - at));
           if (shadow)
-            impl_->trace_shadow(impl_->scene->scene(), lists[i].data() + at, blocked.data(), count);
+            impl_->trace_shadow(impl_->scene.scene(), lists[i].data() + at, blocked.data(), count);
           else
-            impl_->trace(impl_->scene->scene(), lists[i].data() + at, hits.data(), count, true);
+            impl_->trace(impl_->scene.scene(), lists[i].data() + at, hits.data(), count, true);
         }
       });
     });

@@ -61,12 +61,17 @@ struct RenderBench {
   int packet_width = 0;
 };
 
+struct RendererOptions {
+  int packet_width = 0;  ///< rays that Embree takes at a time: 4, 8 or 16; 0: the widest that the processor has
+};
+
 /// Ray-traces a World. Construction builds the acceleration structures; rendering is const, uses the thread pool and
-/// gives the same bytes whatever the number of threads. One Renderer may be used by one thread at a time.
+/// gives the same bytes whatever the number of threads and the packet width (Embree only says which triangle is hit;
+/// where, is computed here). One Renderer may be used by one thread at a time.
 class Renderer {
  public:
   /// Keeps a reference: the world must outlive the renderer.
-  explicit Renderer(const World& world);
+  explicit Renderer(const World& world, const RendererOptions& options = {});
   ~Renderer();
   Renderer(Renderer&&) noexcept;
   Renderer& operator=(Renderer&&) noexcept;

@@ -12,28 +12,22 @@ float exact_srgb_to_linear(double value) {
   return static_cast<float>(value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4));
 }
 
-const std::array<float, 256>& to_linear() {
-  static const auto table = [] {
-    std::array<float, 256> values{};
-    for (int i = 0; i < 256; ++i) values[i] = exact_srgb_to_linear(i / 255.0);
-    return values;
-  }();
-  return table;
-}
+const std::array<float, 256> kToLinear = [] {
+  std::array<float, 256> values{};
+  for (int i = 0; i < 256; ++i) values[i] = exact_srgb_to_linear(i / 255.0);
+  return values;
+}();
 
 constexpr int kSteps = 4096;
-const std::array<std::uint8_t, kSteps + 1>& to_srgb() {
-  static const auto table = [] {
-    std::array<std::uint8_t, kSteps + 1> values{};
-    for (int i = 0; i <= kSteps; ++i) {
-      const double linear = static_cast<double>(i) / kSteps;
-      const double srgb = linear <= 0.0031308 ? 12.92 * linear : 1.055 * std::pow(linear, 1 / 2.4) - 0.055;
-      values[i] = static_cast<std::uint8_t>(std::lround(255 * srgb));
-    }
-    return values;
-  }();
-  return table;
-}
+const std::array<std::uint8_t, kSteps + 1> kToSrgb = [] {
+  std::array<std::uint8_t, kSteps + 1> values{};
+  for (int i = 0; i <= kSteps; ++i) {
+    const double linear = static_cast<double>(i) / kSteps;
+    const double srgb = linear <= 0.0031308 ? 12.92 * linear : 1.055 * std::pow(linear, 1 / 2.4) - 0.055;
+    values[i] = static_cast<std::uint8_t>(std::lround(255 * srgb));
+  }
+  return values;
+}();
 
 // Position in a repeating row of `size` texels: the two texels and the weight of the second.
 inline void wrap(float coordinate, int size, int& first, int& second, float& weight) {
@@ -48,17 +42,17 @@ inline void wrap(float coordinate, int size, int& first, int& second, float& wei
 
 }  // namespace
 
-float srgb_to_linear(std::uint8_t value) { return to_linear()[value]; }
+float srgb_to_linear(std::uint8_t value) { return kToLinear[value]; }
 
 std::uint8_t linear_to_srgb(float value) {
-  return to_srgb()[static_cast<int>(std::clamp(value, 0.0F, 1.0F) * kSteps + 0.5F)];
+  return kToSrgb[static_cast<int>(std::clamp(value, 0.0F, 1.0F) * kSteps + 0.5F)];
 }
 
 Texture::Texture(const ImageU8& image, bool srgb) : srgb_(srgb) {
   // Level 0 as stored; each further level halves both sides (rounded up) by a box over linear, alpha-weighted colour.
   int width = image.width, height = image.height;
   std::vector<float> linear(static_cast<std::size_t>(width) * height * 4);
-  const auto& table = to_linear();
+  const auto& table = kToLinear;
   for (std::size_t i = 0; i < static_cast<std::size_t>(width) * height; ++i) {
     for (int c = 0; c < 3; ++c)
       linear[4 * i + c] = srgb ? table[image.data[4 * i + c]] : image.data[4 * i + c] / 255.0F;
@@ -78,7 +72,10 @@ Texture::Texture(const ImageU8& image, bool srgb) : srgb_(srgb) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(width) * height; ++i)
         alpha_.push_back(static_cast<std::uint8_t>(std::lround(255 * std::clamp(linear[4 * i + 3], 0.0F, 1.0F))));
     }
-    if (width == 1 && height == 1) break;
+    if (width == 1 && height == 1) {
+      mean_ = {linear[0], linear[1], linear[2]};
+      break;
+    }
     const int next_width = (width + 1) / 2, next_height = (height + 1) / 2;
     std::vector<float> next(static_cast<std::size_t>(next_width) * next_height * 4);
     for (int v = 0; v < next_height; ++v)
@@ -109,7 +106,21 @@ Eigen::Vector3f Texture::sample(float u, float v, float footprint) const {
   const float texels = footprint * static_cast<float>(levels_.front().width);
   // floor(log2) of the footprint in texels, at least 0: the exponent of the float.
   const int wanted = texels <= 1.0F ? 0 : static_cast<int>((std::bit_cast<std::uint32_t>(texels) >> 23) & 255) - 127;
-  const Level& level = levels_[std::min<std::size_t>(wanted, levels_.size() - 1)];
+  return bilinear(wanted, u, v);
+}
+
+Eigen::Vector3f Texture::sample_smooth(float u, float v, float footprint) const {
+  const float texels = footprint * static_cast<float>(levels_.front().width);
+  if (texels <= 1.0F) return bilinear(0, u, v);
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(texels);
+  const int level = static_cast<int>((bits >> 23) & 255) - 127;
+  // Mantissa - 1, which grows from 0 to 1 between powers of two: near enough to the logarithm's fraction.
+  const float blend = static_cast<float>(bits & 0x7fffffU) * 0x1p-23F;
+  return (1 - blend) * bilinear(level, u, v) + blend * bilinear(level + 1, u, v);
+}
+
+Eigen::Vector3f Texture::bilinear(int number, float u, float v) const {
+  const Level& level = levels_[std::min<std::size_t>(number, levels_.size() - 1)];
   int u0, u1, v0, v1;
   float wu, wv;
   wrap(u, level.width, u0, u1, wu);
@@ -118,20 +129,24 @@ Eigen::Vector3f Texture::sample(float u, float v, float footprint) const {
   const std::uint8_t* bottom = level.rgb.data() + static_cast<std::size_t>(v1) * level.width * 4;
   const float w00 = (1 - wu) * (1 - wv), w10 = wu * (1 - wv), w01 = (1 - wu) * wv, w11 = wu * wv;
   Eigen::Vector3f out;
-  const auto& table = to_linear();
+  const auto& table = kToLinear;
   for (int c = 0; c < 3; ++c) {
     const auto a = top[4 * u0 + c], b = top[4 * u1 + c], d = bottom[4 * u0 + c], e = bottom[4 * u1 + c];
     out[c] = srgb_ ? w00 * table[a] + w10 * table[b] + w01 * table[d] + w11 * table[e]
-                   : (w00 * a + w10 * b + w01 * d + w11 * e) / 255.0F;
+                   : (w00 * a + w10 * b + w01 * d + w11 * e) * (1 / 255.0F);
   }
   return out;
 }
 
-std::uint8_t Texture::alpha(float u, float v) const {
-  const int x = static_cast<int>((u - std::floor(u)) * static_cast<float>(alpha_width_));
-  const int y = static_cast<int>((v - std::floor(v)) * static_cast<float>(alpha_height_));
-  return alpha_[static_cast<std::size_t>(std::min(y, alpha_height_ - 1)) * alpha_width_ +
-                std::min(x, alpha_width_ - 1)];
+HoleMask::HoleMask(const Texture& texture, float cutoff)
+    : width_(static_cast<float>(texture.alpha_width_)),
+      height_(static_cast<float>(texture.alpha_height_)),
+      blocks_across_((static_cast<std::size_t>(texture.alpha_width_) + 7) / 8),
+      blocks_(blocks_across_ * ((static_cast<std::size_t>(texture.alpha_height_) + 7) / 8)) {
+  for (int y = 0; y < texture.alpha_height_; ++y)
+    for (int x = 0; x < texture.alpha_width_; ++x)
+      if (texture.alpha_[static_cast<std::size_t>(y) * texture.alpha_width_ + x] < cutoff * 255)
+        blocks_[static_cast<std::size_t>(y >> 3) * blocks_across_ + (x >> 3)] |= 1ULL << ((y & 7) * 8 + (x & 7));
 }
 
 }  // namespace bramble

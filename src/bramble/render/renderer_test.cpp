@@ -1,0 +1,664 @@
+#include "bramble/render/renderer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <set>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/parallel.hpp"
+#include "bramble/render/render_bench.hpp"
+#include "bramble/render/texture.hpp"
+
+namespace bramble {
+namespace {
+
+using Eigen::Vector3d;
+using Eigen::Vector3f;
+
+// Small worlds whose pictures are known in closed form: flat ground at z = 0, boxes, spheres and cards on it.
+constexpr ClassId kGrass = 0, kDirt = 1, kTree = 2, kBush = 3, kRubble = 4, kWater = 5, kSky = 6;
+
+Ontology test_ontology() {
+  return Ontology("test", {{kGrass, "grass", {0, 102, 0}, 0},
+                           {kDirt, "dirt", {108, 64, 20}, 0},
+                           {kTree, "tree", {0, 255, 0}, 0},
+                           {kBush, "bush", {255, 153, 204}, 0},
+                           {kRubble, "rubble", {110, 22, 138}, 0},
+                           {kWater, "water", {0, 128, 255}, 0},
+                           {kSky, "sky", {0, 0, 255}, 0}});
+}
+
+World flat_world(double size_m = 256) {
+  World world;
+  world.ontology = test_ontology();
+  world.seed = 7;
+  world.terrain.size_m = size_m;
+  world.terrain.samples = 33;
+  world.terrain.heights.assign(33 * 33, 0.0F);
+  world.terrain.cover = ImageU8(64, 64, 3, 0);
+  world.path.points = {{-10, 0, 0}, {10, 0, 0}};
+  world.path.closed = false;
+  world.sky.sun_direction = Vector3f(0.3F, -0.5F, 0.8F).normalized();
+  world.sky.cloud_cover = 0;
+  return world;
+}
+
+int add_material(World& world, const Vector3f& color) {
+  Material material;
+  material.color = color;
+  world.materials.push_back(material);
+  return static_cast<int>(world.materials.size()) - 1;
+}
+
+void add_quad(Mesh& mesh, const Vector3f& a, const Vector3f& b, const Vector3f& c, const Vector3f& d, int material) {
+  const auto k = static_cast<std::uint32_t>(mesh.positions.size());
+  const Vector3f normal = (b - a).cross(c - a).normalized();
+  for (const auto& p : {a, b, c, d}) {
+    mesh.positions.push_back(p);
+    mesh.normals.push_back(normal);
+  }
+  mesh.uvs.insert(mesh.uvs.end(), {{0, 1}, {1, 1}, {1, 0}, {0, 0}});
+  mesh.triangles.push_back({k, k + 1, k + 2});
+  mesh.triangles.push_back({k, k + 2, k + 3});
+  mesh.triangle_material.insert(mesh.triangle_material.end(), 2, static_cast<std::uint16_t>(material));
+}
+
+// An upright box with its foot's middle at the origin.
+Mesh box(const Vector3f& size, int material) {
+  Mesh mesh;
+  const float x = size.x() / 2, y = size.y() / 2, z = size.z();
+  add_quad(mesh, {-x, -y, 0}, {x, -y, 0}, {x, -y, z}, {-x, -y, z}, material);
+  add_quad(mesh, {x, -y, 0}, {x, y, 0}, {x, y, z}, {x, -y, z}, material);
+  add_quad(mesh, {x, y, 0}, {-x, y, 0}, {-x, y, z}, {x, y, z}, material);
+  add_quad(mesh, {-x, y, 0}, {-x, -y, 0}, {-x, -y, z}, {-x, y, z}, material);
+  add_quad(mesh, {-x, -y, z}, {x, -y, z}, {x, y, z}, {-x, y, z}, material);
+  return mesh;
+}
+
+Mesh sphere(float radius, int material, int rings = 128) {
+  Mesh mesh;
+  const int around = 2 * rings;
+  for (int j = 0; j <= rings; ++j)
+    for (int i = 0; i <= around; ++i) {
+      const float polar = std::numbers::pi_v<float> * j / rings, azimuth = 2 * std::numbers::pi_v<float> * i / around;
+      const Vector3f n(std::sin(polar) * std::cos(azimuth), std::sin(polar) * std::sin(azimuth), std::cos(polar));
+      mesh.positions.push_back(radius * n);
+      mesh.normals.push_back(n);
+      mesh.uvs.emplace_back(static_cast<float>(i) / around, static_cast<float>(j) / rings);
+    }
+  for (int j = 0; j < rings; ++j)
+    for (int i = 0; i < around; ++i) {
+      const auto k = static_cast<std::uint32_t>(j * (around + 1) + i), below = k + around + 1;
+      mesh.triangles.push_back({k, below, below + 1});
+      mesh.triangles.push_back({k, below + 1, k + 1});
+      mesh.triangle_material.insert(mesh.triangle_material.end(), 2, static_cast<std::uint16_t>(material));
+    }
+  return mesh;
+}
+
+void place(World& world, Mesh mesh, const Vector3f& position, ClassId class_id) {
+  Instance instance;
+  instance.mesh = static_cast<std::uint32_t>(world.meshes.size());
+  instance.class_id = class_id;
+  instance.X_MA.translation() = position;
+  world.meshes.push_back(std::move(mesh));
+  world.instances.push_back(instance);
+}
+
+// Optical frame at `position`, looking along `forward`.
+Pose look(const Vector3d& position, Vector3d forward) {
+  forward.normalize();
+  const Vector3d right =
+      (std::abs(forward.z()) > 0.99 ? Vector3d(0, -1, 0) : forward.cross(Vector3d::UnitZ())).normalized();
+  Pose X_MC = Pose::Identity();
+  X_MC.linear().col(0) = right;
+  X_MC.linear().col(1) = forward.cross(right);
+  X_MC.linear().col(2) = forward;
+  X_MC.translation() = position;
+  return X_MC;
+}
+
+CameraModel small_camera() {
+  CameraModel camera;
+  camera.width = 160;
+  camera.height = 120;
+  return camera;
+}
+
+// Direction of the ray through the pixel's centre in M, with unit length along the optical axis.
+Vector3d ray_of(const CameraModel& camera, const Pose& X_MC, int u, int v) {
+  return X_MC.linear() * Vector3d((u + 0.5 - camera.width / 2.0) / camera.focal_px(),
+                                  (v + 0.5 - camera.height / 2.0) / camera.focal_px(), 1);
+}
+
+double luminance(const CameraFrame& frame, int u, int v) {
+  const std::uint8_t* bgra = frame.bgra.at(u, v);
+  return 0.0722 * srgb_to_linear(bgra[0]) + 0.7152 * srgb_to_linear(bgra[1]) + 0.2126 * srgb_to_linear(bgra[2]);
+}
+
+CameraFrame picture(const World& world, const CameraModel& camera, const Pose& X_MC,
+                    const std::vector<Actor>& actors = {}) {
+  const Renderer renderer(world);
+  CameraFrame frame;
+  renderer.render(camera, X_MC, actors, frame);
+  return frame;
+}
+
+TEST(CameraModel, FocalLengthFollowsFromTheFieldOfView) {
+  CameraModel camera;
+  EXPECT_NEAR(camera.focal_px(), 512, 1e-9);
+  camera.fov_rad = 2 * std::atan(1.0 / 3);
+  EXPECT_NEAR(camera.focal_px(), 3 * 512, 1e-9);
+}
+
+TEST(Renderer, FlatGroundHasItsDepthAndTheSkyStandsAboveTheHorizon) {
+  const World world = flat_world();
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 2}, {1, 0.2, 0});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d ray = ray_of(camera, X_MC, u, v);
+      const double depth = -2 / ray.z();
+      const Vector3d point = X_MC.translation() + depth * ray;
+      const bool ground = ray.z() < 0 && std::max(std::abs(point.x()), std::abs(point.y())) < world.terrain.size_m / 2;
+      ASSERT_EQ(*frame.semantic.at(u, v), ground ? kGrass : kSky) << u << "," << v;
+      ASSERT_EQ(*frame.instance.at(u, v), ground ? kGroundInstanceId : kSkyInstanceId);
+      ASSERT_NEAR(*frame.depth_m.at(u, v), ground ? depth : 1000.0, ground ? 1e-5 * depth * depth + 1e-5 : 0);
+      ASSERT_EQ(frame.bgra.at(u, v)[3], 255);
+    }
+}
+
+TEST(Renderer, SkyWithoutAClassIsIgnored) {
+  World world = flat_world();
+  auto classes = test_ontology().classes();
+  classes.pop_back();
+  world.ontology = Ontology("no sky", classes);
+  const CameraFrame frame = picture(world, small_camera(), look({0, 0, 2}, {1, 0, 0.5}));
+  EXPECT_EQ(*frame.semantic.at(80, 10), kIgnoreId);
+}
+
+TEST(Renderer, GroundTakesItsClassFromTheCover) {
+  World world = flat_world(64);
+  for (int v = 0; v < 64; ++v)
+    for (int u = 0; u < 64; ++u) *world.terrain.cover.at(u, v) = static_cast<std::uint8_t>((37 * u + 91 * v) % 256);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 10}, {0, 0, -1});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  int dirt = 0, close = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d point = X_MC.translation() + 10 * ray_of(camera, X_MC, u, v);
+      const float cover = world.terrain.cover_at(point.x(), point.y()).dirt;
+      dirt += cover >= 0.5F;
+      if (std::abs(cover - 0.5F) < 1e-3F) {
+        ++close;
+        continue;
+      }
+      ASSERT_EQ(*frame.semantic.at(u, v), cover >= 0.5F ? kDirt : kGrass) << u << "," << v;
+    }
+  EXPECT_GT(dirt, 2000);
+  EXPECT_LT(close, 200);
+}
+
+TEST(Renderer, BoxFillsExactlyTheRectangleItProjectsTo) {
+  World world = flat_world();
+  const int red = add_material(world, {0.8F, 0.02F, 0.02F});
+  // Front face at x = 8 from y = -1 to 1 and z = 2 to 5, before nothing but sky.
+  place(world, box({2, 2, 3}, red), {9, 0, 2}, kTree);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 2.5}, {1, 0, 0});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  int inside_count = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d at = X_MC.translation() + 8 * ray_of(camera, X_MC, u, v);
+      const bool inside = std::abs(at.y()) < 1 && at.z() > 2 && at.z() < 5;
+      if (!inside && at.z() < 2.5) continue;  // ground and the underside
+      inside_count += inside;
+      ASSERT_EQ(*frame.semantic.at(u, v), inside ? kTree : kSky) << u << "," << v;
+      ASSERT_EQ(*frame.instance.at(u, v), inside ? kFirstScatterInstanceId : kSkyInstanceId);
+      ASSERT_NEAR(*frame.depth_m.at(u, v), inside ? 8.0 : 1000.0, inside ? 1e-4 : 0);
+      // The label's edge is the picture's edge: red on the box, blue off it.
+      const std::uint8_t* bgra = frame.bgra.at(u, v);
+      ASSERT_EQ(bgra[2] > bgra[0], inside) << u << "," << v;
+    }
+  EXPECT_GT(inside_count, 200);
+}
+
+TEST(Renderer, SphereInstanceHasTheDepthOfASphere) {
+  World world = flat_world();
+  const int grey = add_material(world, {0.5F, 0.5F, 0.5F});
+  place(world, sphere(1, grey), {12, 1, 4}, kRubble);
+  world.instances[0].X_MA.linear() =
+      (2.0F * Eigen::AngleAxisf(0.7F, Vector3f(1, 2, 3).normalized()).toRotationMatrix());  // radius 2, turned
+  CameraModel camera = small_camera();
+  camera.fov_rad = 1.0;
+  const Pose X_MC = look({0, 0, 3}, {1, 0, 0.1});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  const Vector3d centre(12, 1, 4);
+  int inside = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d ray = ray_of(camera, X_MC, u, v), offset = X_MC.translation() - centre;
+      const double a = ray.squaredNorm(), b = ray.dot(offset), c = offset.squaredNorm() - 4;
+      const double discriminant = b * b - a * c;
+      if (std::abs(discriminant) < 0.02 * a) continue;  // the limb, where 128 facets differ from a sphere
+      if (discriminant < 0) {
+        ASSERT_NE(*frame.semantic.at(u, v), kRubble) << u << "," << v;
+        continue;
+      }
+      ++inside;
+      ASSERT_EQ(*frame.semantic.at(u, v), kRubble) << u << "," << v;
+      ASSERT_NEAR(*frame.depth_m.at(u, v), (-b - std::sqrt(discriminant)) / a, 6e-3);
+    }
+  EXPECT_GT(inside, 1500);
+}
+
+TEST(Renderer, ShadowFallsWhereTheSunIsHidden) {
+  World world = flat_world(64);
+  const Vector3f size(1.5F, 1, 3);
+  place(world, box(size, add_material(world, {0.5F, 0.5F, 0.5F})), {0, 0, 0}, kRubble);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 9}, {0, 0, -1});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  // Whether the box, grown by `margin`, stands between p and the sun.
+  const auto hidden = [&](const Vector3d& p, double margin) {
+    const Vector3d sun = world.sky.sun_direction.cast<double>();
+    const Vector3d low(-size.x() / 2.0 - margin, -size.y() / 2.0 - margin, 0),
+        high(size.x() / 2.0 + margin, size.y() / 2.0 + margin, size.z() + margin);
+    double enter = 0, leave = 1e9;
+    for (int k = 0; k < 3; ++k) {
+      const double a = (low[k] - p[k]) / sun[k], b = (high[k] - p[k]) / sun[k];
+      enter = std::max(enter, std::min(a, b));
+      leave = std::min(leave, std::max(a, b));
+    }
+    return enter < leave;
+  };
+  double darkest_lit = 1, brightest_hidden = 0;
+  int lit = 0, in_shadow = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      if (*frame.instance.at(u, v) != kGroundInstanceId) continue;
+      const Vector3d p = X_MC.translation() + 9 * ray_of(camera, X_MC, u, v);
+      if (p.head<2>().norm() < 1.8) continue;  // the foot, where the box also hides some sky
+      if (hidden(p, -0.05)) {
+        ++in_shadow;
+        brightest_hidden = std::max(brightest_hidden, luminance(frame, u, v));
+      } else if (!hidden(p, 0.05)) {
+        ++lit;
+        darkest_lit = std::min(darkest_lit, luminance(frame, u, v));
+      }
+    }
+  EXPECT_GT(in_shadow, 50);
+  EXPECT_GT(lit, 5000);
+  EXPECT_LT(brightest_hidden, darkest_lit);
+}
+
+// A card that faces the camera whose texture has a square hole from 1/4 to 3/4 of each side.
+World world_with_card(bool with_card, bool flat = false) {
+  World world = flat_world(128);
+  Material leaf;
+  leaf.color = {0.3F, 0.25F, 0.02F};
+  leaf.color_texture = 0;
+  leaf.alpha_cutoff = 0.5F;
+  world.materials.push_back(leaf);
+  ImageU8 image(64, 64, 4, 255);
+  for (int v = 16; v < 48; ++v)
+    for (int u = 16; u < 48; ++u) image.at(u, v)[3] = 0;
+  world.textures.push_back(image);
+  Mesh card;
+  if (flat)
+    add_quad(card, {-2, -2, 0}, {2, -2, 0}, {2, 2, 0}, {-2, 2, 0}, 0);
+  else
+    add_quad(card, {0, 2, 0}, {0, -2, 0}, {0, -2, 4}, {0, 2, 4}, 0);
+  if (with_card) place(world, card, flat ? Vector3f(0, 0, 2) : Vector3f(6, 0, 3), kBush);
+  return world;
+}
+
+TEST(Renderer, CutOutShowsTheSkyInEveryPicture) {
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 3}, {1, 0, 0});
+  const CameraFrame with = picture(world_with_card(true), camera, X_MC);
+  const CameraFrame without = picture(world_with_card(false), camera, X_MC);
+  int holes = 0, leaves = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d at = X_MC.translation() + 6 * ray_of(camera, X_MC, u, v);
+      const double y = std::abs(at.y()), z = std::abs(at.z() - 5);
+      if (at.z() < 3 || std::abs(std::max(y, z) - 1) < 0.04 || std::abs(std::max(y, z) - 2) < 0.01) continue;
+      const bool leaf = std::max(y, z) < 2 && std::max(y, z) > 1;
+      (leaf ? leaves : holes) += std::max(y, z) < 2;
+      ASSERT_EQ(*with.semantic.at(u, v), leaf ? kBush : kSky) << u << "," << v;
+      ASSERT_EQ(*with.instance.at(u, v), leaf ? kFirstScatterInstanceId : kSkyInstanceId);
+      ASSERT_NEAR(*with.depth_m.at(u, v), leaf ? 6.0 : 1000.0, leaf ? 1e-4 : 0);
+      const bool same = std::equal(with.bgra.at(u, v), with.bgra.at(u, v) + 4, without.bgra.at(u, v));
+      ASSERT_EQ(same, !leaf) << u << "," << v;
+    }
+  EXPECT_GT(leaves, 500);
+  EXPECT_GT(holes, 150);
+}
+
+TEST(Renderer, SunShinesThroughTheHolesOfACutOut) {
+  World world = world_with_card(true, true);
+  world.sky.sun_direction = Vector3f(0, 0, 1);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 1.5}, {0, 0, -1});  // under the card
+  const CameraFrame frame = picture(world, camera, X_MC);
+  double lit = 1, dark = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d p = X_MC.translation() + 1.5 * ray_of(camera, X_MC, u, v);
+      const double reach = std::max(std::abs(p.x()), std::abs(p.y()));
+      if (reach < 0.95) lit = std::min(lit, luminance(frame, u, v));
+      if (reach > 1.05 && reach < 1.95) dark = std::max(dark, luminance(frame, u, v));
+    }
+  EXPECT_GT(lit, 1.5 * dark);
+  EXPECT_GT(dark, 0);
+}
+
+TEST(Renderer, WaterStandsWhereTheGroundIsLower) {
+  World world = flat_world(64);
+  for (int j = 0; j < 33; ++j)
+    for (int i = 17; i < 33; ++i) world.terrain.heights[j * 33 + i] = -2;  // deep for x >= 2
+  world.terrain.water_level_m = -1;
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 10}, {0, 0, -1});
+  const CameraFrame frame = picture(world, camera, X_MC);
+  int water = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d ray = ray_of(camera, X_MC, u, v);
+      const double x_at_ground = 10 * ray.x(), x_at_water = 11 * ray.x();
+      if (x_at_water > 1.02) {  // the slope from x = 0 to 2 dips under the water at x = 1
+        ASSERT_EQ(*frame.semantic.at(u, v), kWater) << u << "," << v;
+        ASSERT_EQ(*frame.instance.at(u, v), kWaterInstanceId);
+        ASSERT_NEAR(*frame.depth_m.at(u, v), 11, 1e-4);
+        ++water;
+      } else if (x_at_ground < 0) {
+        ASSERT_EQ(*frame.semantic.at(u, v), kGrass) << u << "," << v;
+      }
+    }
+  EXPECT_GT(water, 3000);
+}
+
+Actor box_actor(const Pose& X_MA) {
+  Actor actor;
+  actor.mesh = std::make_shared<Mesh>(box({2, 2, 2}, 0));
+  Material paint;
+  paint.color = {0.02F, 0.1F, 0.9F};
+  actor.materials = std::make_shared<std::vector<Material>>(1, paint);
+  actor.X_MA = X_MA;
+  actor.class_id = kDirt;
+  actor.instance_id = 123456;
+  return actor;
+}
+
+TEST(Renderer, ActorsAreDrawnWhereTheirPoseSays) {
+  World world = flat_world(128);
+  place(world, box({1, 4, 4}, add_material(world, {0.5F, 0.5F, 0.5F})), {20, 0, 0}, kRubble);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 1.5}, {1, 0, 0});
+  const Renderer renderer(world);
+  CameraFrame frame;
+  // Before the stone: seen; behind it: hidden; elsewhere: there.
+  renderer.render(camera, X_MC, {box_actor(pose_from_xyz_rpy(10, 0, 0, 0, 0, 0))}, frame);
+  EXPECT_EQ(*frame.semantic.at(80, 60), kDirt);
+  EXPECT_EQ(*frame.instance.at(80, 60), 123456U);
+  EXPECT_NEAR(*frame.depth_m.at(80, 60), 9, 1e-4);
+  EXPECT_GT(frame.bgra.at(80, 60)[0], frame.bgra.at(80, 60)[2] + 20);  // blue paint
+  renderer.render(camera, X_MC, {box_actor(pose_from_xyz_rpy(30, 0, 0, 0, 0, 0))}, frame);
+  EXPECT_EQ(*frame.semantic.at(80, 60), kRubble);
+  EXPECT_NEAR(*frame.depth_m.at(80, 60), 19.5, 1e-4);
+  renderer.render(camera, X_MC, {box_actor(pose_from_xyz_rpy(10, 5, 0, 0, 0, 0.5))}, frame);
+  EXPECT_EQ(*frame.semantic.at(80, 60), kRubble);
+  EXPECT_EQ(*frame.semantic.at(40, 60), kDirt);
+  renderer.render(camera, X_MC, {}, frame);
+  EXPECT_EQ(std::count(frame.semantic.data.begin(), frame.semantic.data.end(), kDirt), 0);
+}
+
+TEST(Renderer, ActorsThrowShadows) {
+  const World world = flat_world(128);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 12}, {0, 0, -1});
+  const Renderer renderer(world);
+  CameraFrame with, without;
+  renderer.render(camera, X_MC, {box_actor(pose_from_xyz_rpy(0, 0, 3, 0, 0, 0))}, with);
+  renderer.render(camera, X_MC, {}, without);
+  // The middle of the box is at z = 4; its shadow's middle lies 4 / sun.z away from the sun.
+  const Vector3d sun = world.sky.sun_direction.cast<double>();
+  const Vector3d p = Vector3d(0, 0, 4) - 4 / sun.z() * sun - X_MC.translation();
+  const Vector3d p_C = X_MC.linear().transpose() * p;
+  const int u = static_cast<int>(80 + camera.focal_px() * p_C.x() / p_C.z()),
+            v = static_cast<int>(60 + camera.focal_px() * p_C.y() / p_C.z());
+  ASSERT_EQ(*with.instance.at(u, v), kGroundInstanceId);
+  EXPECT_LT(luminance(with, u, v), 0.6 * luminance(without, u, v));
+}
+
+TEST(Renderer, MoreSamplesSmoothThePictureAndLeaveTheLabels) {
+  World world = flat_world();
+  place(world, sphere(2, add_material(world, {0.6F, 0.02F, 0.02F}), 48), {8, 0, 3}, kRubble);
+  CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 3}, {1, 0, 0});
+  const CameraFrame one = picture(world, camera, X_MC);
+  camera.samples_per_axis = 3;
+  const CameraFrame nine = picture(world, camera, X_MC);
+  EXPECT_EQ(one.semantic, nine.semantic);
+  EXPECT_EQ(one.instance, nine.instance);
+  EXPECT_EQ(one.depth_m, nine.depth_m);
+  EXPECT_NE(one.bgra, nine.bgra);
+  // Along the middle row, the step from sky to ball has values between the two only with many samples.
+  const auto between = [&](const CameraFrame& frame) {
+    int count = 0;
+    for (int v = 0; v < camera.height; ++v)
+      for (int u = 1; u + 1 < camera.width; ++u) {
+        const int left = frame.bgra.at(u - 1, v)[0], here = frame.bgra.at(u, v)[0], right = frame.bgra.at(u + 1, v)[0];
+        count += std::abs(left - right) > 60 && std::abs(here - left) > 15 && std::abs(here - right) > 15;
+      }
+    return count;
+  };
+  EXPECT_GT(between(nine), between(one) + 20);
+}
+
+TEST(Renderer, ImpossibleCameraIsRefused) {
+  const World world = flat_world(64);
+  const Renderer renderer(world);
+  CameraFrame frame;
+  CameraModel camera;
+  camera.width = 0;
+  EXPECT_THROW(renderer.render(camera, Pose::Identity(), {}, frame), Error);
+  LidarModel lidar;
+  lidar.channels = 0;
+  std::vector<LidarPoint> points;
+  EXPECT_THROW(renderer.scan(lidar, Pose::Identity(), {}, 0, points), Error);
+}
+
+// A crowded little world with cut-outs, water, dirt and turned instances.
+World busy_world() {
+  World world = world_with_card(true);
+  for (int j = 0; j < 33; ++j)
+    for (int i = 0; i < 33; ++i)
+      world.terrain.heights[j * 33 + i] =
+          0.8F * std::sin(0.9F * static_cast<float>(i)) * std::cos(0.7F * static_cast<float>(j));
+  world.terrain.water_level_m = -0.5;
+  for (int k = 0; k < 64 * 64; ++k) world.terrain.cover.data[3 * k] = static_cast<std::uint8_t>(k * 7);
+  world.sky.cloud_cover = 0.5F;
+  place(world, sphere(0.7F, add_material(world, {0.4F, 0.4F, 0.3F}), 24), {5, 3, 0.5F}, kRubble);
+  for (int k = 0; k < 300; ++k) {
+    Instance instance;
+    instance.mesh = static_cast<std::uint32_t>(k % 2);
+    instance.class_id = k % 2 ? kRubble : kBush;
+    instance.X_MA.translation() =
+        Vector3f(static_cast<float>(k % 20) * 2.1F, static_cast<float>(k / 20) * 2.3F - 16, 0.2F);
+    instance.X_MA.linear() =
+        0.4F *
+        Eigen::AngleAxisf(0.37F * static_cast<float>(k), Vector3f(0.2F, 0.1F, 1).normalized()).toRotationMatrix();
+    world.instances.push_back(instance);
+  }
+  return world;
+}
+
+TEST(Renderer, SameBytesForAnyNumberOfThreads) {
+  const World world = busy_world();
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({-3, 0, 2.5}, {1, 0.1, -0.15});
+  const std::vector<Actor> actors = {box_actor(pose_from_xyz_rpy(6, -2, 0.3, 0, 0, 0.4))};
+  const auto run = [&](int threads) {
+    set_thread_count(threads);
+    const Renderer renderer(world);
+    std::pair<CameraFrame, std::vector<LidarPoint>> result;
+    renderer.render(camera, X_MC, actors, result.first);
+    LidarModel lidar;
+    lidar.columns = 200;
+    renderer.scan(lidar, pose_from_xyz_rpy(-3, 0, 2.5, 0, 0, 0), actors, 3, result.second);
+    return result;
+  };
+  const auto one = run(1), two = run(2);
+  set_thread_count(0);
+  EXPECT_EQ(one.first.bgra, two.first.bgra);
+  EXPECT_EQ(one.first.semantic, two.first.semantic);
+  EXPECT_EQ(one.first.instance, two.first.instance);
+  EXPECT_EQ(one.first.depth_m, two.first.depth_m);
+  ASSERT_EQ(one.second.size(), two.second.size());
+  EXPECT_GT(one.second.size(), 1000U);
+  for (std::size_t i = 0; i < one.second.size(); ++i)
+    ASSERT_EQ(std::memcmp(&one.second[i], &two.second[i], sizeof(LidarPoint)), 0) << i;
+  // The scene is worth the comparison: every class stands in it.
+  EXPECT_GE(std::set<int>(one.first.semantic.data.begin(), one.first.semantic.data.end()).size(), 6U);
+}
+
+TEST(Renderer, SameBytesForAnyPacketWidth) {
+  const World world = busy_world();
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({-3, 0, 2.5}, {1, 0.1, -0.15});
+  std::vector<CameraFrame> frames(3);
+  for (int k = 0; k < 3; ++k) {
+    RendererOptions options;
+    options.packet_width = 4 << k;
+    Renderer(world, options).render(camera, X_MC, {}, frames[k]);
+  }
+  for (int k = 1; k < 3; ++k) {
+    EXPECT_EQ(frames[0].semantic, frames[k].semantic);
+    EXPECT_EQ(frames[0].instance, frames[k].instance);
+    EXPECT_EQ(frames[0].depth_m, frames[k].depth_m);
+    EXPECT_EQ(frames[0].bgra, frames[k].bgra);
+  }
+}
+
+TEST(RendererLidar, RangesOverFlatGroundAreInClosedForm) {
+  const World world = flat_world();
+  const Renderer renderer(world);
+  LidarModel lidar;
+  lidar.range_noise_stddev_m = 0;
+  lidar.columns = 90;
+  std::vector<LidarPoint> points;
+  renderer.scan(lidar, pose_from_xyz_rpy(1, 2, 2, 0, 0, 0.3), {}, 0, points);
+  // Beam c looks down by the angle e where 2 m / sin(e) stays within 80 m.
+  int beams = 0;
+  std::vector<double> expected;
+  for (int c = 0; c < lidar.channels; ++c) {
+    const double e = -(lidar.upper_fov_rad + (lidar.lower_fov_rad - lidar.upper_fov_rad) * c / (lidar.channels - 1));
+    if (e > 0 && 2 / std::sin(e) < lidar.range_m) {
+      ++beams;
+      expected.push_back(e);
+    }
+  }
+  ASSERT_EQ(points.size(), static_cast<std::size_t>(beams) * lidar.columns);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const LidarPoint& p = points[i];
+    const double e = expected[i % beams], range = std::hypot(p.x, p.y, p.z);
+    const double azimuth = -2 * std::numbers::pi * static_cast<double>(i / beams) / lidar.columns;
+    ASSERT_NEAR(range, 2 / std::sin(e), 1e-4 * range * range) << i;
+    ASSERT_NEAR(p.z, -2, 1e-3);
+    ASSERT_NEAR(p.x, range * std::cos(e) * std::cos(azimuth), 2e-3);
+    ASSERT_NEAR(p.y, range * std::cos(e) * std::sin(azimuth), 2e-3);
+    ASSERT_NEAR(p.cos_incidence, std::sin(e), 1e-3);
+    ASSERT_EQ(p.class_id, kGrass);
+    ASSERT_EQ(p.instance, kGroundInstanceId);
+    ASSERT_GT(p.intensity, 0);
+    ASSERT_LE(p.intensity, 1);
+  }
+}
+
+TEST(RendererLidar, SeesThingsAndActors) {
+  World world = flat_world();
+  place(world, box({2, 40, 10}, add_material(world, {0.5F, 0.5F, 0.5F})), {21, 0, 0}, kTree);
+  const Renderer renderer(world);
+  LidarModel lidar;
+  lidar.range_noise_stddev_m = 0;
+  std::vector<LidarPoint> points;
+  renderer.scan(lidar, pose_from_xyz_rpy(0, 0, 1.9, 0, 0, 0), {box_actor(pose_from_xyz_rpy(-9, 0, 0, 0, 0, 0))}, 0,
+                points);
+  int wall = 0, vehicle = 0;
+  for (const LidarPoint& p : points) {
+    if (p.class_id == kTree) {
+      ++wall;
+      EXPECT_EQ(p.instance, kFirstScatterInstanceId);
+      if (p.x < 21) {
+        EXPECT_NEAR(p.x, 20, 2e-3);
+      }
+    }
+    if (p.instance == 123456U) {
+      ++vehicle;
+      EXPECT_EQ(p.class_id, static_cast<std::uint32_t>(kDirt));
+      EXPECT_NEAR(p.x, -8, 2.01);
+    }
+  }
+  EXPECT_GT(wall, 1000);
+  EXPECT_GT(vehicle, 100);
+}
+
+TEST(RendererLidar, NoiseIsNormalAndRepeatable) {
+  const World world = flat_world();
+  const Renderer renderer(world);
+  LidarModel lidar;
+  lidar.columns = 512;
+  const Pose X_ML = pose_from_xyz_rpy(0, 0, 2, 0, 0, 0);
+  std::vector<LidarPoint> exact, noisy, again, other;
+  lidar.range_noise_stddev_m = 0;
+  renderer.scan(lidar, X_ML, {}, 5, exact);
+  lidar.range_noise_stddev_m = 0.02;
+  renderer.scan(lidar, X_ML, {}, 5, noisy);
+  renderer.scan(lidar, X_ML, {}, 5, again);
+  renderer.scan(lidar, X_ML, {}, 6, other);
+  ASSERT_EQ(noisy.size(), exact.size());
+  ASSERT_EQ(again.size(), exact.size());
+  double sum = 0, squares = 0;
+  int differ = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const double noise =
+        std::hypot(noisy[i].x, noisy[i].y, noisy[i].z) - std::hypot(exact[i].x, exact[i].y, exact[i].z);
+    sum += noise;
+    squares += noise * noise;
+    ASSERT_EQ(std::memcmp(&noisy[i], &again[i], sizeof(LidarPoint)), 0);
+    differ += noisy[i].x != other[i].x;
+  }
+  const auto n = static_cast<double>(exact.size());
+  ASSERT_GT(n, 10000);
+  EXPECT_NEAR(sum / n, 0, 5 * 0.02 / std::sqrt(n));                        // five standard errors
+  EXPECT_NEAR(std::sqrt(squares / n), 0.02, 5 * 0.02 / std::sqrt(2 * n));  // fixed seed: no false alarms
+  EXPECT_GT(differ, 0.95 * n);
+}
+
+TEST(RenderBench, ReportsTheRatioOfItsTimes) {
+  const World world = busy_world();
+  CameraModel camera;
+  camera.width = 64;
+  camera.height = 48;
+  const nlohmann::json result = bench_render(world, camera, 2);
+  for (const char* key : {"raw_ms", "frame_ms", "frame_over_raw", "lidar_ms", "lidar_over_raw"})
+    EXPECT_GT(result.at(key).get<double>(), 0) << key;
+  EXPECT_EQ(result.at("width"), 64);
+  EXPECT_EQ(result.at("height"), 48);
+  EXPECT_GE(result.at("threads").get<int>(), 1);
+  EXPECT_GE(result.at("rays").get<int>(), 64 * 48);
+}
+
+}  // namespace
+}  // namespace bramble
