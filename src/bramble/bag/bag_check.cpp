@@ -59,9 +59,9 @@ void compare_with_metadata(const BagReader& reader, const BagCheck& found, std::
   if (any && metadata.start_ns != first)
     problems.push_back(
         fmt::format("{}: the index says start {}, the first message is at {}", at, metadata.start_ns, first));
-  if (any && metadata.duration_ns != last - first)
+  if (any && metadata.duration_ns != duration_between(first, last))
     problems.push_back(fmt::format("{}: the index says a duration of {} ns, the messages span {} ns", at,
-                                   metadata.duration_ns, last - first));
+                                   metadata.duration_ns, duration_between(first, last)));
   for (const auto& topic : metadata.topics) {
     const auto same = std::find_if(found.topics.begin(), found.topics.end(),
                                    [&](const auto& t) { return t.info.name == topic.info.name; });

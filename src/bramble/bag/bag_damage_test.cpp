@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include <csignal>
+#include <limits>
 
 #include "bramble/bag/bag_check.hpp"
 #include "bramble/bag/bag_reader.hpp"
@@ -140,6 +141,21 @@ TEST_F(BagDamageTest, CheckNamesWhatIsWrong) {
       << text;
   EXPECT_NE(text.find("1 messages name no known topic"), std::string::npos) << text;
   EXPECT_NE(text.find("the index says 4 messages, 3 were read"), std::string::npos) << text;
+}
+
+// Found by the fuzzer: stamps so far apart that their difference does not fit.
+TEST_F(BagDamageTest, ExtremeStampsAreReadAndChecked) {
+  auto first = picture(0), last = picture(1);
+  first.stamp_ns = std::numeric_limits<StampNs>::min() + 1;
+  last.stamp_ns = std::numeric_limits<StampNs>::max() - 1;
+  BagWriter writer(folder_ / "bag");
+  writer.write(first);
+  writer.write(last);
+  writer.close();
+  EXPECT_EQ(check_bag(folder_ / "bag").message_count, 2u);
+  BagReader reader(folder_ / "bag");
+  EXPECT_EQ(reader.next()->stamp_ns, first.stamp_ns);
+  EXPECT_EQ(reader.next()->stamp_ns, last.stamp_ns);
 }
 
 // A limit on the file's size stands for a full disk: one Error, and what was committed is there.

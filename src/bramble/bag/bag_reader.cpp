@@ -148,9 +148,7 @@ struct BagReader::Impl {
       for (auto& topic : metadata.topics)
         if (topic.info.name == totals.text(0)) topic.message_count += static_cast<std::uint64_t>(totals.integer(1));
     }
-    // Unsigned: stamps of a damaged bag may be anything.
-    metadata.duration_ns =
-        static_cast<std::int64_t>(static_cast<std::uint64_t>(end_ns) - static_cast<std::uint64_t>(metadata.start_ns));
+    metadata.duration_ns = duration_between(metadata.start_ns, end_ns);
   }
   StampNs end_ns = 0;
 

@@ -160,7 +160,7 @@ void BagWriter::Impl::write(const Message& message) {
   insert->step();
   metadata.start_ns = metadata.message_count == 0 ? message.stamp_ns : std::min(metadata.start_ns, message.stamp_ns);
   last_stamp_ns = metadata.message_count == 0 ? message.stamp_ns : std::max(last_stamp_ns, message.stamp_ns);
-  metadata.duration_ns = last_stamp_ns - metadata.start_ns;
+  metadata.duration_ns = duration_between(metadata.start_ns, last_stamp_ns);
   ++metadata.message_count;
   ++metadata.topics[index].message_count;
   bytes += message.cdr->size();

@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <limits>
 
@@ -36,8 +37,9 @@ std::string quoted(const std::string& text) {
 
 // A name as rosbag2 writes it: plain when YAML cannot take it for anything else, else quoted.
 std::string name_text(const std::string& name) {
-  const bool plain = !name.empty() && (std::isalpha(static_cast<unsigned char>(name[0])) || name[0] == '/') &&
-                     name.find_first_of("/._") != std::string::npos &&
+  static const std::array<std::string_view, 8> words = {"true", "false", "null", "yes", "no", "on", "off", "y"};
+  const bool plain = name.size() > 1 && (std::isalpha(static_cast<unsigned char>(name[0])) || name[0] == '/') &&
+                     std::find(words.begin(), words.end(), lower(name)) == words.end() &&
                      std::all_of(name.begin(), name.end(), [](unsigned char c) {
                        return std::isalnum(c) || c == '/' || c == '_' || c == '.' || c == '-';
                      });
@@ -48,13 +50,16 @@ std::string name_text(const std::string& name) {
 
 BagMetadata read_bag_metadata(const std::filesystem::path& folder) {
   const auto file = folder / "metadata.yaml";
-  const std::string text = read_text_file(file);
+  return parse_bag_metadata(read_text_file(file), file.string());
+}
+
+BagMetadata parse_bag_metadata(const std::string& text, const std::string& name) {
   try {
     const YAML::Node root = YAML::Load(text)["rosbag2_bagfile_information"];
-    if (!root) fail("{} holds no rosbag2_bagfile_information; it is not a rosbag2 bag", file.string());
+    if (!root) fail("{} holds no rosbag2_bagfile_information; it is not a rosbag2 bag", name);
     BagMetadata bag;
     bag.version = root["version"].as<int>();
-    if (bag.version > 9) fail("{} has version {}; versions up to 9 are read", file.string(), bag.version);
+    if (bag.version > 9) fail("{} has version {}; versions up to 9 are read", name, bag.version);
     bag.storage = root["storage_identifier"].as<std::string>();
     bag.duration_ns = root["duration"]["nanoseconds"].as<std::int64_t>(0);
     bag.start_ns = root["starting_time"]["nanoseconds_since_epoch"].as<std::int64_t>(0);
@@ -80,8 +85,8 @@ BagMetadata read_bag_metadata(const std::filesystem::path& folder) {
     for (const auto& entry : root["relative_file_paths"]) bag.files.push_back(entry.as<std::string>());
     return bag;
   } catch (const YAML::Exception& error) {
-    fail("{}:{}: {}; the bag's index is damaged, delete it and the bag is read without it", file.string(),
-         error.mark.line + 1, error.msg);
+    fail("{}:{}: {}; the bag's index is damaged, delete it and the bag is read without it", name, error.mark.line + 1,
+         error.msg);
   }
 }
 
@@ -99,14 +104,14 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   const bool native_qos = bag.version >= 9;
   const StampNs start = bag.message_count > 0 ? bag.start_ns : std::numeric_limits<std::int64_t>::max();
   std::string out = "rosbag2_bagfile_information:\n";
-  out += fmt::format("  version: {}\n  storage_identifier: {}\n", bag.version, bag.storage);
+  out += fmt::format("  version: {}\n  storage_identifier: {}\n", bag.version, name_text(bag.storage));
   out += fmt::format("  duration:\n    nanoseconds: {}\n", bag.duration_ns);
   out +=
       fmt::format("  starting_time:\n    nanoseconds_since_epoch: {}\n  message_count: {}\n", start, bag.message_count);
   out += bag.topics.empty() ? "  topics_with_message_count: []\n" : "  topics_with_message_count:\n";
   for (const auto& topic : bag.topics) {
     out += fmt::format("    - topic_metadata:\n        name: {}\n        type: {}\n        serialization_format: {}\n",
-                       name_text(topic.info.name), name_text(topic.info.type), topic.serialization_format);
+                       name_text(topic.info.name), name_text(topic.info.type), name_text(topic.serialization_format));
     const auto qos = qos_profile_yaml(topic.info.latched, native_qos);
     out += native_qos ? fmt::format("        offered_qos_profiles:\n          {}\n", qos)
                       : fmt::format("        offered_qos_profiles: {}\n", quoted(qos));
@@ -127,7 +132,7 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
         "nanoseconds: {}\n      message_count: {}\n",
         name_text(file), start, bag.duration_ns, bag.message_count);
   if (bag.version >= 6) out += "  custom_data: ~\n";
-  if (bag.version >= 8) out += fmt::format("  ros_distro: {}\n", bag.ros_distro);
+  if (bag.version >= 8) out += fmt::format("  ros_distro: {}\n", name_text(bag.ros_distro));
   return out;
 }
 

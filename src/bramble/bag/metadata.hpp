@@ -28,8 +28,15 @@ struct BagMetadata {
   std::string ros_distro = "humble";
 };
 
+/// last - first, wrapping around: the stamps of a damaged bag may be anything.
+inline std::int64_t duration_between(StampNs first_ns, StampNs last_ns) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(last_ns) - static_cast<std::uint64_t>(first_ns));
+}
+
 /// Reads metadata.yaml (versions 1 to 9). Throws Error naming the file.
 BagMetadata read_bag_metadata(const std::filesystem::path& folder);
+/// The same from its text; `name` stands in messages.
+BagMetadata parse_bag_metadata(const std::string& text, const std::string& name);
 /// The text of metadata.yaml as Humble (version 5) or Jazzy (9) writes it.
 std::string bag_metadata_yaml(const BagMetadata& metadata);
 /// The offered QoS of a topic as bags store it: a YAML list in a string, enums as numbers (up to version 8) or names
