@@ -191,7 +191,7 @@ void Simulation::list_sensor(std::size_t index) {
 void Simulation::plan_views() {
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
     const Sensor& sensor = rig_.sensors[i];
-    if (!sensor.is_camera() || !needed_[i]) continue;
+    if (!sensor.is_camera()) continue;
     const CameraModel& camera = sensor.camera;
     Pose X_BC = sensor.X_BS;
     X_BC.linear() = X_BC.linear() * R_body_optical();
@@ -209,25 +209,31 @@ void Simulation::plan_views() {
   }
 }
 
-void Simulation::render() {
-  const bool any = std::find(needed_.begin(), needed_.end(), true) != needed_.end();
-  if (!any) return;
+void Simulation::render(const std::vector<bool>& which) {
+  for (SensorReading& reading : frame_.readings) {
+    reading.camera = nullptr;
+    reading.points.clear();
+  }
+  if (std::find(which.begin(), which.end(), true) == which.end()) return;
   if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
   if (!look_) look_ = std::make_unique<VehicleLook>(*vehicle_config_);
   const std::vector<Actor> nobody;
   const std::vector<Actor> vehicle = look_->actors(frame_.state);
   for (View& view : views_) {
+    if (std::none_of(view.sensors.begin(), view.sensors.end(), [&](std::size_t i) { return which[i]; })) continue;
     renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
-    if (!rig_.sensors[i].is_lidar() || !needed_[i]) continue;
+    if (!rig_.sensors[i].is_lidar() || !which[i]) continue;
     // A scan's noise is numbered by sensor and frame.
     const std::uint64_t scan = (static_cast<std::uint64_t>(i) << 40) + static_cast<std::uint64_t>(frame_.index);
     renderer_->scan(rig_.sensors[i].lidar, frame_.state.X_MB * rig_.sensors[i].X_BS, nobody, scan,
                     frame_.readings[i].points);
   }
 }
+
+void Simulation::render_all() { render(std::vector<bool>(rig_.sensors.size(), true)); }
 
 bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
@@ -243,7 +249,7 @@ bool Simulation::advance() {
   row.yaw_rad = quantized(rpy_of(frame_.state.X_MB.linear()).z());
   row.speed_mps = quantized(frame_.state.speed_mps());
   trace_.rows.push_back(row);
-  render();
+  render(needed_);
   next_publication_ = 0;
   return true;
 }

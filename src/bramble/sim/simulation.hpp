@@ -60,6 +60,8 @@ class Simulation final : public Source {
   /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
   /// Not to be mixed with next() within a frame.
   bool advance();
+  /// Renders every sensor of the rig for the current frame, wanted or not.
+  void render_all();
   /// The current frame; of index -1 before the first.
   const SimFrame& frame() const { return frame_; }
   const World& world() const { return *world_; }
@@ -92,7 +94,7 @@ class Simulation final : public Source {
   void list_publications();
   void list_sensor(std::size_t index);
   void plan_views();
-  void render();
+  void render(const std::vector<bool>& which);  // per sensor
 
   std::shared_ptr<const World> world_;
   Rig rig_;

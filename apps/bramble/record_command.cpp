@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "bramble/bag/bag_writer.hpp"
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/core/interrupt.hpp"
+#include "bramble/core/progress.hpp"
+#include "command.hpp"
+#include "drive_options.hpp"
+
+namespace bramble {
+
+void add_record_command(CLI::App& app, CommonOptions& common) {
+  struct Options {
+    std::string output;
+    std::string source = "sim:meadow";
+    std::vector<std::string> topics;
+    bool all = false;
+    double duration_s = 0;
+    std::string distro = "humble";
+    DriveOptions drive;
+  };
+  auto options = std::make_shared<Options>();
+  auto* cmd = app.add_subcommand("record", "Record topics of a simulated drive into a rosbag2 bag");
+  cmd->add_option("-o,--output", options->output, "the bag: a new folder")->required();
+  cmd->add_option("TOPIC", options->topics, "topics to record");
+  cmd->add_flag("-a,--all", options->all, "record every topic there is");
+  cmd->add_option("--source", options->source, "where topics come from: sim:SCENARIO")->capture_default_str();
+  cmd->add_option("-d,--duration", options->duration_s, "stop after this many simulated seconds")
+      ->check(CLI::PositiveNumber);
+  cmd->add_option("--distro", options->distro, "layout of the bag")
+      ->check(CLI::IsMember({"humble", "jazzy"}))
+      ->capture_default_str();
+  add_drive_options(*cmd, options->drive);
+  cmd->footer(
+      "Without --frames and -d: a trace is recorded whole, another drive for 600 frames (30 s).\n"
+      "Examples:\n"
+      "  bramble record -o bags/train --source sim:meadow /carla/hero/rgb_front/image "
+      "/carla/hero/semantic_segmentation_front/image\n"
+      "  bramble record -o bags/all -a --source sim:scenarios/tiny.yaml --driver reverse -d 10");
+  cmd->callback([options, &common] {
+    if (options->topics.empty() && !options->all)
+      throw CLI::RequiredError("TOPIC: name the topics to record, or -a for all of them");
+    if (!options->source.starts_with("sim:"))
+      fail("there is no source '{}'; sources: sim:SCENARIO (for example sim:meadow)", options->source);
+    DriveOptions& drive = options->drive;
+    if (options->duration_s > 0) {
+      const auto frames = static_cast<std::int64_t>(std::ceil(options->duration_s / kFrameS - 1e-9));
+      drive.simulation.frames = drive.simulation.frames > 0 ? std::min(drive.simulation.frames, frames) : frames;
+    }
+    if (drive.simulation.frames == 0 && !drive.simulation.driver.starts_with("trace:")) drive.simulation.frames = 600;
+    drive.simulation.topics = options->all ? std::vector<std::string>{} : options->topics;
+    if (std::filesystem::exists(options->output))
+      fail("{} exists already; choose another name or remove it", options->output);
+
+    const auto simulation = start_drive(options->source.substr(4), drive);
+    const std::int64_t frames = simulation->frame_count();
+    const std::uint64_t bytes = simulation->bytes_per_frame() * static_cast<std::uint64_t>(frames);
+    require_free_space(options->output, bytes + bytes / 50, "the bag");
+
+    BagOptions bag_options;
+    bag_options.ros_distro = options->distro;
+    BagWriter bag(options->output, bag_options);
+    for (const TopicInfo& topic : simulation->topics())
+      if (topic_wanted(topic.name, drive.simulation.topics)) bag.add_topic(topic);
+    const auto begin = std::chrono::steady_clock::now();
+    std::int64_t recorded = 0;
+    bool stopped = false;
+    {
+      Progress progress("recording", static_cast<std::uint64_t>(frames));
+      StampNs stamp_ns = -1;
+      while (const auto message = simulation->next()) {
+        if (message->stamp_ns != stamp_ns) {  // the frame before is complete
+          if (stamp_ns >= 0) progress.advance();
+          stopped = interrupted();
+          if (stopped) break;
+          stamp_ns = message->stamp_ns;
+          ++recorded;
+        }
+        bag.write(*message);
+      }
+      if (!stopped && recorded > 0) progress.advance();
+    }
+    bag.close();
+    const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    save_trace(*simulation, drive);
+    if (stopped)
+      throw Interrupted(fmt::format("stopped after {} of {} frames; {} is complete as far as it goes", recorded, frames,
+                                    options->output));
+    fmt::print("{}: {} frames, {} messages, {:.1f} MB, {:.1f} frames/s\n", options->output, recorded,
+               bag.message_count(), static_cast<double>(bag.byte_count()) * 1e-6,
+               static_cast<double>(recorded) / elapsed_s);
+    write_json(common, {{"bag", options->output},
+                        {"frames", recorded},
+                        {"messages", bag.message_count()},
+                        {"bytes", bag.byte_count()},
+                        {"frames_per_s", static_cast<double>(recorded) / elapsed_s}});
+  });
+}
+
+}  // namespace bramble
