@@ -241,7 +241,7 @@ void Ground::shade_ground(const Hit& hit, const Vector3f& direction, float u, fl
                                   Vector3f(0.26F, 0.18F, 0.11F), earth_bump);
     // Wheels pack the earth: the ruts are smoother and darker, the crumbs between and beside them are dry and pale.
     const float packed = smooth(0.15F, 0.85F, cover.wear);
-    earth = mix(earth, earth.mean() * Vector3f(1.18F, 1.0F, 0.80F), 0.35F);
+    earth = mix(earth, earth.mean() * Vector3f(1.26F, 1.0F, 0.70F), 0.6F);
     earth *= (1.16F - 0.34F * packed) * (1 + 0.55F * looks.fine + 0.25F * looks.patch);
     color += blend * earth;
     bump += blend * (1 - 0.65F * packed) * earth_bump;

@@ -25,6 +25,7 @@ struct Surface {
   Eigen::Vector3f albedo;       ///< linear
   float translucency = 0;
   float sky_visibility = 1;  ///< 0…1: how much of the sky's light gets here
+  float fineness = 0;        ///< 0…1: whether many blades or leaves share the pixel
   float gloss = 0;           ///< strength of the sun's highlight
   bool water = false;
   ClassId class_id = kIgnoreId;
