@@ -29,6 +29,9 @@ void add_drive_options(CLI::App& cmd, DriveOptions& options) {
       ->capture_default_str();
   cmd.add_option("--frames", options.simulation.frames, "how many frames of 50 ms")->check(CLI::PositiveNumber);
   cmd.add_option("--size", options.size, "picture size of every camera, for example 512x384 (default: the rig's)");
+  cmd.add_option("--sensor-every", options.simulation.sensor_every, "cameras and LiDARs deliver in every n-th frame")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   cmd.add_option("--start", options.simulation.start_s_m, "start this many metres further along the path");
   cmd.add_option("--seed", options.simulation.seed, "of drivers and sensor noise (default: the scenario's)");
   cmd.add_option("--semantic-encoding", options.semantic_encoding,

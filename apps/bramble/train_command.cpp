@@ -6,6 +6,7 @@
 #include "bramble/core/error.hpp"
 #include "bramble/train/trainer.hpp"
 #include "command.hpp"
+#include "pretrained.hpp"
 #include "sizes.hpp"
 
 namespace bramble {
@@ -47,6 +48,9 @@ void add_train_command(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--seed", options->train.seed)->capture_default_str();
   command->add_option("--limit", options->train.limit, "use only so many samples of each set");
+  command->add_option("--class-balance", options->train.class_balance, "0 to 1: how much rare classes weigh more")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   command->add_flag("--no-resume", options->fresh, "start anew even where an unfinished training lies");
   command->footer(
       "Ctrl-C keeps the last whole epoch; the same command goes on from there.\n"
@@ -61,6 +65,7 @@ void add_train_command(CLI::App& app, CommonOptions& common) {
     else if (options->weights != "none")
       train_options.weights = options->weights;
     train_options.resume = !options->fresh;
+    train_options.version = BRAMBLE_VERSION;
     const TrainReport report = train(train_options);
     fmt::print("{}: best epoch {} of {}, validation accuracy {:.1f} %, mIoU {:.1f} %{}\n",
                train_options.output.string(), report.best_epoch, report.history.size(), 100 * report.best_accuracy,

@@ -249,7 +249,7 @@ bool Simulation::advance() {
   row.yaw_rad = quantized(rpy_of(frame_.state.X_MB.linear()).z());
   row.speed_mps = quantized(frame_.state.speed_mps());
   trace_.rows.push_back(row);
-  render(needed_);
+  render(sensors_due() ? needed_ : std::vector<bool>(needed_.size(), false));
   next_publication_ = 0;
   return true;
 }
@@ -262,6 +262,7 @@ std::optional<Message> Simulation::next() {
     const Publication& publication = publications_[wanted_[next_publication_++]];
     if (publication.once && frame_.index > 0) continue;
     if (publication.due && !publication.due()) continue;
+    if (!publication.sensors.empty() && !sensors_due()) continue;
     Message message;
     message.topic = publication.topic;
     message.stamp_ns = frame_.stamp_ns;

@@ -19,6 +19,7 @@ struct SimulationOptions {
   std::vector<std::string> topics;   ///< only these are made, and only the sensors they need are rendered; empty: all
   std::int64_t frames = 0;           ///< 0: until the driver is done (endless but for a trace)
   int width = 0, height = 0;         ///< of every camera; 0: as the rig says
+  int sensor_every = 1;              ///< cameras and LiDARs deliver in every n-th frame, from the first on
   double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
   std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
@@ -95,6 +96,7 @@ class Simulation final : public Source {
   void list_sensor(std::size_t index);
   void plan_views();
   void render(const std::vector<bool>& which);  // per sensor
+  bool sensors_due() const { return frame_.index % options_.sensor_every == 0; }
 
   std::shared_ptr<const World> world_;
   Rig rig_;
