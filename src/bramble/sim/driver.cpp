@@ -82,8 +82,10 @@ class ManualLike final : public Driver {
       if (frame < stop_until_) wish.speed_mps = 0;
       const VehicleControl decided = follower_.follow(state, wish);
       const double steer = frame < distracted_until_ ? decided_.steer : decided.steer + hand_;
+      const bool standing = frame < stop_until_ && state.speed_mps() < 0.7;  // nobody turns the wheel then
+      const double kept = decided_.steer;
       decided_ = decided;
-      decided_.steer = std::clamp(steer, -1.0, 1.0);
+      decided_.steer = standing ? kept : std::clamp(steer, -1.0, 1.0);
     }
     // The limbs' lag: a quarter of the way per frame. Throttle and brake are never pressed together.
     now_.steer += 0.35 * (decided_.steer - now_.steer);
@@ -113,7 +115,8 @@ class ManualLike final : public Driver {
 class TraceDriver final : public Driver {
  public:
   TraceDriver(Trace trace, const VehicleConfig& config)
-      : trace_(std::move(trace)),
+      : config_(config),
+        trace_(std::move(trace)),
         track_(Track::through(places(trace_), 0.25, rules_for(30))),
         follower_(track_, config, 0) {
     double s = 0;
@@ -141,8 +144,19 @@ class TraceDriver final : public Driver {
     FollowWish wish;
     follower_.observe(state);
     const double behind_m = s_m_[now] - follower_.s_m();
-    wish.speed_mps = std::clamp(std::max(row.speed_mps, 0.0) + 0.6 * behind_m, 0.0, fastest_mps_ + 1.5);
-    return follower_.follow(state, wish);
+    wish.speed_mps = std::clamp(std::max(row.speed_mps, 0.0) + 0.8 * behind_m, 0.0, fastest_mps_ + 1.5);
+    VehicleControl control = follower_.follow(state, wish);
+    if (control.reverse || wish.speed_mps < 0.1) return control;
+    // The recorded pedals and what is missing to the speed that keeps up with the recorded place.
+    const double speed = state.speed_mps();
+    const double recorded_n = row.control.throttle > 0 ? row.control.throttle * config_.engine_force_n(row.speed_mps)
+                                                       : -row.control.brake * config_.brakes.max_force_n;
+    const double idle_n = row.control.throttle > 0 ? 0 : config_.engine.braking_force_n;
+    const VehicleControl pedals =
+        pedals_for_force(config_, speed, recorded_n - idle_n + config_.mass_kg * 2.5 * (wish.speed_mps - speed));
+    control.throttle = pedals.throttle;
+    control.brake = pedals.brake;
+    return control;
   }
 
  private:
@@ -156,6 +170,7 @@ class TraceDriver final : public Driver {
     return result;
   }
 
+  const VehicleConfig& config_;
   Trace trace_;
   Track track_;
   Follower follower_;

@@ -9,6 +9,16 @@ namespace {
 constexpr int kPatienceSteps = 40;  // two seconds
 }
 
+VehicleControl pedals_for_force(const VehicleConfig& config, double speed_mps, double force_n) {
+  VehicleControl control;
+  const double dragging_n = config.engine.braking_force_n;  // with the throttle released
+  if (force_n > 0)
+    control.throttle = std::min(force_n / std::max(config.engine_force_n(speed_mps), 1.0), 0.9);
+  else if (force_n < -dragging_n)
+    control.brake = std::min((-force_n - dragging_n) / config.brakes.max_force_n, 1.0);
+  return control;
+}
+
 void Follower::observe(const VehicleState& state) {
   s_m_ = track_.nearest_s(state.X_MB.translation().head<2>(), s_m_);
   // Lost (moved by hand, or off beyond the search window): look everywhere.
@@ -27,12 +37,7 @@ VehicleControl Follower::pedals(const VehicleState& state, double speed_mps) con
   const double nose_up = state.X_MB.linear()(2, 0);  // sine of the slope ahead
   const double weight_n = config_.mass_kg * kGravityMps2;
   const double force_n = config_.mass_kg * wanted_mps2 + weight_n * nose_up + config_.resistance.rolling * weight_n;
-  const double dragging_n = config_.engine.braking_force_n;  // with the throttle released
-  if (force_n > 0)
-    control.throttle = std::min(force_n / std::max(config_.engine_force_n(speed), 1.0), 0.9);
-  else if (force_n < -dragging_n)
-    control.brake = std::min((-force_n - dragging_n) / config_.brakes.max_force_n, 1.0);
-  return control;
+  return pedals_for_force(config_, speed, force_n);
 }
 
 VehicleControl Follower::follow(const VehicleState& state, const FollowWish& wish) {

@@ -12,6 +12,9 @@ struct FollowWish {
   double steering_gain = 2;  ///< 1/s: how sharply distance from the line is corrected
 };
 
+/// Throttle or brake that gives this force along the vehicle [N] at this speed.
+VehicleControl pedals_for_force(const VehicleConfig& config, double speed_mps, double force_n);
+
 /// Keeps a vehicle on a track: steering by Stanley's law at the front axle (Hoffmann et al., "Autonomous automobile
 /// trajectory tracking for off-road driving", ACC 2007), speed by the force that the wanted acceleration needs, slope
 /// included. Slows down when far off the line. When the vehicle pushes without moving for two seconds, it backs off for

@@ -95,12 +95,18 @@ struct Vehicle::Impl {
   btDiscreteDynamicsWorld physics{&dispatcher, &broadphase, &solver, &collision_configuration};
 
   std::vector<std::unique_ptr<btCollisionShape>> shapes;
-  std::vector<std::unique_ptr<btCollisionObject>> obstacles;  // ground first, then walls, then cylinders
+  std::vector<std::unique_ptr<btCollisionObject>> obstacles;  // ground, walls, cylinders
   std::unique_ptr<btRigidBody> body;
   std::unique_ptr<GroundRaycaster> raycaster;
   std::unique_ptr<VelocityProbe> moved;
   std::unique_ptr<btRaycastVehicle> wheels;
   std::array<double, kWheelCount> roll_rad{};
+  std::size_t always_in_play = 0;       // the first of the obstacles
+  static constexpr double kCellM = 12;  // longer than a vehicle
+  int cells_per_side = 1;
+  std::vector<std::vector<btCollisionObject*>> cells;  // obstacles by place
+  std::vector<btCollisionObject*> in_play;
+  Eigen::Vector2i current_cell{-1, -1};
   std::vector<const btCollisionObject*> touching;  // cylinders and walls that the body touches now
 
   double rest_deflection_m = 0;                       // of the springs, standing still
@@ -110,7 +116,7 @@ struct Vehicle::Impl {
 
   Impl(const World& the_world, const VehicleConfig& the_config) : world(the_world), config(the_config) {
     physics.setGravity(btVector3(0, 0, static_cast<btScalar>(-kGravityMps2)));
-    physics.setForceUpdateAllAabbs(false);  // thousands of cylinders never move
+    physics.setForceUpdateAllAabbs(false);
     solver.setRandSeed(0);
     add_ground();
     add_walls();
@@ -124,23 +130,53 @@ struct Vehicle::Impl {
     physics.removeAction(wheels.get());
     physics.removeAction(moved.get());
     physics.removeRigidBody(body.get());
-    for (auto& object : obstacles) physics.removeCollisionObject(object.get());
+    for (btCollisionObject* object : in_play) physics.removeCollisionObject(object);
+    for (std::size_t i = 0; i < always_in_play; ++i) physics.removeCollisionObject(obstacles[i].get());
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  btCollisionObject& add_static(std::unique_ptr<btCollisionShape> shape, const Eigen::Vector3d& position) {
+  // A static body; the ground and the walls are always in play, obstacles only near the vehicle (see bring_near).
+  btCollisionObject& make_static(std::unique_ptr<btCollisionShape> shape, const Eigen::Vector3d& position) {
     auto object = std::make_unique<btCollisionObject>();
     object->setCollisionShape(shape.get());
     object->setWorldTransform(btTransform(btQuaternion::getIdentity(), to_bullet(position)));
     object->setCollisionFlags(btCollisionObject::CF_STATIC_OBJECT);
     object->setFriction(0.5F);
     object->setRestitution(0);
-    physics.addCollisionObject(object.get(), btBroadphaseProxy::StaticFilter,
-                               btBroadphaseProxy::AllFilter ^ btBroadphaseProxy::StaticFilter);
     shapes.push_back(std::move(shape));
     obstacles.push_back(std::move(object));
     return *obstacles.back();
+  }
+  void put_in_play(btCollisionObject& object) {
+    physics.addCollisionObject(&object, btBroadphaseProxy::StaticFilter,
+                               btBroadphaseProxy::AllFilter ^ btBroadphaseProxy::StaticFilter);
+  }
+  btCollisionObject& add_static(std::unique_ptr<btCollisionShape> shape, const Eigen::Vector3d& position) {
+    btCollisionObject& object = make_static(std::move(shape), position);
+    put_in_play(object);
+    return object;
+  }
+
+  // Bullet looks at every object in play in every step, and there are thousands of obstacles: only those in the 3 x 3
+  // cells around the vehicle are in play.
+  Eigen::Vector2i cell_of(const Eigen::Vector3d& place) const {
+    const double half = 0.5 * world.terrain.size_m;
+    return {std::clamp(static_cast<int>((place.x() + half) / kCellM), 0, cells_per_side - 1),
+            std::clamp(static_cast<int>((place.y() + half) / kCellM), 0, cells_per_side - 1)};
+  }
+  void bring_near(const Eigen::Vector3d& place) {
+    const Eigen::Vector2i cell = cell_of(place);
+    if (cell == current_cell) return;
+    current_cell = cell;
+    for (btCollisionObject* object : in_play) physics.removeCollisionObject(object);
+    in_play.clear();
+    for (int j = std::max(cell.y() - 1, 0); j <= std::min(cell.y() + 1, cells_per_side - 1); ++j)
+      for (int i = std::max(cell.x() - 1, 0); i <= std::min(cell.x() + 1, cells_per_side - 1); ++i)
+        for (btCollisionObject* object : cells[static_cast<std::size_t>(j) * cells_per_side + i]) {
+          put_in_play(*object);
+          in_play.push_back(object);
+        }
   }
 
   void add_ground() {
@@ -166,6 +202,9 @@ struct Vehicle::Impl {
   }
 
   void add_obstacles() {
+    always_in_play = obstacles.size();
+    cells_per_side = std::max(1, static_cast<int>(std::ceil(world.terrain.size_m / kCellM)));
+    cells.resize(static_cast<std::size_t>(cells_per_side) * cells_per_side);
     std::vector<MeshBox> boxes(world.meshes.size());
     for (std::size_t m = 0; m < boxes.size(); ++m)
       for (const auto& p : world.meshes[m].positions) {
@@ -188,9 +227,12 @@ struct Vehicle::Impl {
       if (top < ground + config.body.bottom_m) continue;
       const double half = 0.5 * std::min(top - ground, 4.0) + 0.5;  // half a metre deep in the ground
       const auto radius = static_cast<btScalar>(instance.collision_radius_m);
-      add_static(std::make_unique<btCylinderShapeZ>(btVector3(radius, radius, static_cast<btScalar>(half))),
-                 {foot.x(), foot.y(), ground - 1.0 + half})
-          .setUserIndex(static_cast<int>(kFirstScatterInstanceId + i));
+      btCollisionObject& object =
+          make_static(std::make_unique<btCylinderShapeZ>(btVector3(radius, radius, static_cast<btScalar>(half))),
+                      {foot.x(), foot.y(), ground - 1.0 + half});
+      object.setUserIndex(static_cast<int>(kFirstScatterInstanceId + i));
+      const Eigen::Vector2i cell = cell_of(foot);
+      cells[static_cast<std::size_t>(cell.y()) * cells_per_side + cell.x()].push_back(&object);
     }
   }
 
@@ -379,6 +421,7 @@ struct Vehicle::Impl {
     const Eigen::Vector3d velocity_before = velocity_at_B();
     const Eigen::Vector3d spin_before = moved->angular;
     state.collision_impulse_ns = 0;
+    bring_near(state.X_MB.translation());
     const double steer_rad =
         -std::clamp(control.steer, -1.0, 1.0) * config.steering.max_angle_deg * std::numbers::pi / 180;
     for (int i = 0; i < substeps; ++i) {

@@ -1,0 +1,285 @@
+#include "bramble/sim/simulation.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
+#include "bramble/core/parallel.hpp"
+#include "bramble/ros/image_view.hpp"
+#include "bramble/sim/drive_statistics.hpp"
+#include "bramble/sim/test_world.hpp"
+
+namespace bramble {
+namespace {
+
+const std::string kRgb = "/carla/hero/rgb_front/image";
+const std::string kLabel = "/carla/hero/semantic_segmentation_front/image";
+const std::string kMask = "/segmentation/rgb/carla/hero/semantic_segmentation_front/image";
+
+std::shared_ptr<const World> test_world() {
+  static const auto world = std::make_shared<const World>(make_test_world());
+  return world;
+}
+
+Rig small_rig() {
+  Rig rig = Rig::load(BRAMBLE_SOURCE_DIR "/config/objects.json");
+  for (Sensor& sensor : rig.sensors) sensor.lidar.columns = 90;
+  return rig;
+}
+
+std::unique_ptr<Simulation> simulate(SimulationOptions options) {
+  if (options.width == 0) {
+    options.width = 64;
+    options.height = 48;
+  }
+  return std::make_unique<Simulation>(test_world(), DriveScenario{}, small_rig(), VehicleConfig{}, options);
+}
+
+std::vector<Message> all_messages(Simulation& simulation) {
+  std::vector<Message> result;
+  while (auto message = simulation.next()) result.push_back(std::move(*message));
+  return result;
+}
+
+TEST(Simulation, OffersTheBridgesTopics) {
+  const auto simulation = simulate({});
+  std::map<std::string, std::string> types;
+  for (const TopicInfo& topic : simulation->topics()) types[topic.name] = topic.type;
+  const std::map<std::string, std::string> expected = {
+      {"/clock", "rosgraph_msgs/msg/Clock"},
+      {"/tf", "tf2_msgs/msg/TFMessage"},
+      {"/carla/status", "carla_msgs/msg/CarlaStatus"},
+      {"/carla/hero/odometry", "nav_msgs/msg/Odometry"},
+      {"/carla/hero/speedometer", "std_msgs/msg/Float32"},
+      {"/carla/hero/imu", "sensor_msgs/msg/Imu"},
+      {"/carla/hero/gnss", "sensor_msgs/msg/NavSatFix"},
+      {"/carla/hero/collision", "carla_msgs/msg/CarlaCollisionEvent"},
+      {kRgb, "sensor_msgs/msg/Image"},
+      {"/carla/hero/rgb_front/camera_info", "sensor_msgs/msg/CameraInfo"},
+      {kLabel, "sensor_msgs/msg/Image"},
+      {"/carla/hero/semantic_segmentation_front/camera_info", "sensor_msgs/msg/CameraInfo"},
+      {kMask, "sensor_msgs/msg/Image"},
+      {"/carla/hero/depth_front/image", "sensor_msgs/msg/Image"},
+      {"/carla/hero/depth_front/camera_info", "sensor_msgs/msg/CameraInfo"},
+      {"/carla/hero/lidar", "sensor_msgs/msg/PointCloud2"},
+      {"/carla/hero/semantic_lidar", "sensor_msgs/msg/PointCloud2"},
+      {"/carla/hero/rgb_view/image", "sensor_msgs/msg/Image"},
+      {"/carla/hero/rgb_view/camera_info", "sensor_msgs/msg/CameraInfo"},
+      {"/carla/hero/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus"},
+      {"/carla/hero/vehicle_info", "carla_msgs/msg/CarlaEgoVehicleInfo"}};
+  EXPECT_EQ(types, expected);
+}
+
+TEST(Simulation, EveryMessageIsOfItsTypeAndInOrder) {
+  SimulationOptions options;
+  options.frames = 3;
+  const auto simulation = simulate(options);
+  const auto messages = all_messages(*simulation);
+  std::map<std::string, int> counts;
+  StampNs last = 0;
+  for (const Message& message : messages) {
+    EXPECT_GE(message.stamp_ns, last);
+    last = message.stamp_ns;
+    ++counts[message.topic.name];
+    const MessageType* type = find_message_type(message.topic.type);
+    ASSERT_NE(type, nullptr) << message.topic.type;
+    EXPECT_NO_THROW(type->check(*message.cdr)) << message.topic.name;
+  }
+  EXPECT_EQ(messages.front().topic.name, "/clock");
+  EXPECT_EQ(messages.front().stamp_ns, kNsPerSecond);
+  EXPECT_EQ(last, kNsPerSecond + 2 * 50'000'000);
+  for (const TopicInfo& topic : simulation->topics()) {
+    const int expected = topic.latched ? 1 : topic.name == "/carla/hero/collision" ? 0 : 3;
+    EXPECT_EQ(counts[topic.name], expected) << topic.name;
+  }
+}
+
+TEST(Simulation, PicturesSpeakOfTheSameRays) {
+  SimulationOptions options;
+  options.frames = 2;
+  options.topics = {kRgb, kLabel, kMask, "/carla/hero/depth_front/image"};
+  const auto simulation = simulate(options);
+  const World& world = simulation->world();
+  while (simulation->advance()) {
+    const auto& frame = simulation->frame();
+    const CameraFrame* rgb = frame.readings[simulation->sensor_index("rgb_front")].camera;
+    ASSERT_NE(rgb, nullptr);
+    EXPECT_EQ(rgb, frame.readings[simulation->sensor_index("semantic_segmentation_front")].camera);
+    EXPECT_EQ(frame.readings[simulation->sensor_index("rgb_view")].camera, nullptr) << "not wanted, not rendered";
+    EXPECT_TRUE(frame.readings[simulation->sensor_index("lidar")].points.empty());
+    EXPECT_EQ(std::count(rgb->instance.data.begin(), rgb->instance.data.end(), kVehicleInstanceId), 0);
+    // A pixel of ground in the lower middle lies where terrain and depth agree.
+    const Sensor& sensor = simulation->rig().sensors[simulation->sensor_index("rgb_front")];
+    const int u = 32, v = 40;
+    const double f = 32 / std::tan(0.5 * sensor.camera.fov_rad);
+    const double depth = *rgb->depth_m.at(u, v);
+    Pose X_BC = sensor.X_BS;
+    X_BC.linear() = X_BC.linear() * R_body_optical();
+    const Eigen::Vector3d p =
+        frame.state.X_MB * X_BC * Eigen::Vector3d((u + 0.5 - 32) / f * depth, (v + 0.5 - 24) / f * depth, depth);
+    EXPECT_NEAR(p.z(), world.terrain.height(p.x(), p.y()), 0.02);
+    EXPECT_EQ(*rgb->semantic.at(u, v), world.terrain.class_at(p.x(), p.y()));
+  }
+}
+
+TEST(Simulation, MessagesCarryThePixels) {
+  SimulationOptions options;
+  options.frames = 1;
+  options.topics = {kRgb, kLabel, kMask};
+  for (const auto encoding : {SemanticEncoding::kMono8, SemanticEncoding::kCarla}) {
+    options.semantic_encoding = encoding;
+    const auto simulation = simulate(options);
+    const auto messages = all_messages(*simulation);
+    ASSERT_EQ(messages.size(), 3U);
+    const CameraFrame& frame = *simulation->frame().readings[simulation->sensor_index("rgb_front")].camera;
+    const Ontology& ontology = simulation->world().ontology;
+    for (const Message& message : messages) {
+      const ImageView view = ImageView::parse(*message.cdr);
+      EXPECT_EQ(view.stamp_ns, message.stamp_ns);
+      EXPECT_EQ(view.width, 64U);
+      EXPECT_EQ(view.height, 48U);
+      if (message.topic.name == kRgb) {
+        EXPECT_EQ(view.encoding, "bgra8");
+        EXPECT_EQ(view.frame_id, "hero/rgb_front");
+        EXPECT_TRUE(std::equal(view.data.begin(), view.data.end(), frame.bgra.data.begin(), frame.bgra.data.end()));
+      } else if (message.topic.name == kMask) {
+        EXPECT_EQ(view.encoding, "rgb8");
+        EXPECT_EQ(view.data[0], ontology[frame.semantic.data[0]].color[0]);
+        EXPECT_EQ(view.data[2], ontology[frame.semantic.data[0]].color[2]);
+      } else if (encoding == SemanticEncoding::kMono8) {
+        EXPECT_EQ(view.encoding, "mono8");
+        EXPECT_TRUE(
+            std::equal(view.data.begin(), view.data.end(), frame.semantic.data.begin(), frame.semantic.data.end()));
+      } else {
+        EXPECT_EQ(view.encoding, "bgra8");
+        for (std::size_t i = 0; i < frame.semantic.data.size(); ++i) {
+          ASSERT_EQ(view.data[4 * i + 2], ontology[frame.semantic.data[i]].carla_tag);
+          ASSERT_EQ(view.data[4 * i] + view.data[4 * i + 1], 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(Simulation, ThirdPersonSeesTheVehicle) {
+  SimulationOptions options;
+  options.frames = 1;
+  options.topics = {"/carla/hero/rgb_view/image"};
+  const auto simulation = simulate(options);
+  ASSERT_TRUE(simulation->advance());
+  const CameraFrame& frame = *simulation->frame().readings[simulation->sensor_index("rgb_view")].camera;
+  const auto pixels = std::count(frame.instance.data.begin(), frame.instance.data.end(), kVehicleInstanceId);
+  EXPECT_GT(pixels, 64 * 48 / 100);
+  EXPECT_LT(pixels, 64 * 48 / 3);
+}
+
+TEST(Simulation, SameBytesForAnyNumberOfThreads) {
+  SimulationOptions options;
+  options.frames = 3;
+  std::vector<Message> runs[2];
+  for (const int threads : {1, 2}) {
+    set_thread_count(threads);
+    runs[threads - 1] = all_messages(*simulate(options));
+  }
+  set_thread_count(0);
+  ASSERT_EQ(runs[0].size(), runs[1].size());
+  for (std::size_t i = 0; i < runs[0].size(); ++i) {
+    EXPECT_EQ(runs[0][i].topic, runs[1][i].topic);
+    EXPECT_TRUE(*runs[0][i].cdr == *runs[1][i].cdr) << runs[0][i].topic.name;
+  }
+}
+
+TEST(Simulation, BytesDoNotDependOnWhatElseIsWanted) {
+  SimulationOptions options;
+  options.frames = 2;
+  const auto all = all_messages(*simulate(options));
+  options.topics = {kRgb, "/carla/hero/lidar", "/carla/hero/imu"};
+  std::size_t at = 0;
+  for (const Message& message : all_messages(*simulate(options))) {
+    while (at < all.size() && !(all[at].topic == message.topic && all[at].stamp_ns == message.stamp_ns)) ++at;
+    ASSERT_LT(at, all.size()) << message.topic.name;
+    EXPECT_TRUE(*all[at].cdr == *message.cdr) << message.topic.name;
+  }
+}
+
+TEST(Simulation, OdometryIsTheBodysTwistAndGnssFollows) {
+  SimulationOptions options;
+  options.frames = 100;
+  options.topics = {"/carla/hero/odometry", "/carla/hero/gnss", "/carla/hero/imu"};
+  const auto simulation = simulate(options);
+  std::vector<nav_msgs::Odometry> odometry;
+  std::vector<sensor_msgs::NavSatFix> fixes;
+  double gravity = 0;
+  while (const auto message = simulation->next()) {
+    if (message->topic.name == options.topics[0]) odometry.push_back(deserialize<nav_msgs::Odometry>(*message->cdr));
+    if (message->topic.name == options.topics[1]) fixes.push_back(deserialize<sensor_msgs::NavSatFix>(*message->cdr));
+    if (message->topic.name == options.topics[2])
+      gravity += deserialize<sensor_msgs::Imu>(*message->cdr).linear_acceleration.z / 100;
+  }
+  EXPECT_NEAR(gravity, kGravityMps2, 0.25);
+  ASSERT_EQ(odometry.size(), 100U);
+  const auto& a = odometry[80].pose.pose;
+  const auto& b = odometry[82].pose.pose;
+  const Eigen::Vector3d moved(b.position.x - a.position.x, b.position.y - a.position.y, b.position.z - a.position.z);
+  const auto& q = odometry[81].pose.pose.orientation;
+  const Eigen::Vector3d velocity_B = Eigen::Quaterniond(q.w, q.x, q.y, q.z).inverse() * (moved / 0.1);
+  const auto& twist = odometry[81].twist.twist.linear;
+  EXPECT_NEAR(twist.x, velocity_B.x(), 0.1);
+  EXPECT_NEAR(twist.y, velocity_B.y(), 0.1);
+  EXPECT_GT(twist.x, 2);
+  // A degree of latitude is 111.3 km on the sphere of the projection.
+  EXPECT_NEAR((fixes[80].latitude - fixes[0].latitude) * 111319.49,
+              odometry[80].pose.pose.position.y - odometry[0].pose.pose.position.y, 0.3);
+  EXPECT_NEAR(fixes[0].latitude, 42, 0.01);
+}
+
+TEST(Simulation, UnknownTopicsAndSensorsAreNamed) {
+  SimulationOptions options;
+  options.topics = {"/carla/hero/rgb_fornt/image"};
+  try {
+    simulate(options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean " + kRgb), std::string::npos) << error.what();
+  }
+  options.topics = {};
+  EXPECT_THROW((void)simulate(options)->sensor_index("nose"), Error);
+}
+
+TEST(Simulation, ItsOwnTraceReplaysExactly) {
+  SimulationOptions options;
+  options.topics = {"/carla/hero/odometry"};
+  options.frames = 400;
+  options.driver = "manual-like";
+  const auto first = simulate(options);
+  const auto recorded = all_messages(*first);
+  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "bramble_sim_trace.csv";
+  write_file_atomically(file, first->trace().to_csv());
+  options.driver = "trace:" + file.string();
+  options.frames = 0;
+  const auto second = simulate(options);
+  EXPECT_EQ(second->frame_count(), 400);
+  const auto replayed = all_messages(*second);
+  ASSERT_EQ(recorded.size(), replayed.size());
+  for (std::size_t i = 0; i < recorded.size(); ++i) ASSERT_TRUE(*recorded[i].cdr == *replayed[i].cdr) << i;
+}
+
+TEST(DriveStatistics, CountsWhatWasDriven) {
+  SimulationOptions options;
+  options.topics = {"/clock"};
+  options.frames = 200;
+  const auto simulation = simulate(options);
+  DriveStatistics statistics(simulation->world());
+  while (simulation->advance()) statistics.add(simulation->frame());
+  EXPECT_EQ(statistics.frames(), 200);
+  EXPECT_NEAR(statistics.mean_speed_mps() * 199 * kFrameS, statistics.distance_m(), 1e-9);
+  EXPECT_GT(statistics.distance_m(), 35);
+  EXPECT_LT(statistics.max_lateral_m(), 1);
+  EXPECT_EQ(statistics.collisions(), 0);
+}
+
+}  // namespace
+}  // namespace bramble
