@@ -77,7 +77,7 @@ struct Engine::Impl {
       shape.mean[c] = static_cast<float>(info.mean[c]);
       shape.stddev[c] = static_cast<float>(info.stddev[c]);
     }
-    NetworkGraph graph([this](const std::string& name) -> TensorView {
+    NetworkGraph graph([this](const std::string& name, const std::vector<std::size_t>&) -> TensorView {
       const auto found = tensors.find(name);
       if (found == tensors.end()) fail("model: tensor {} is missing", name);
       return {found->second.shape, found->second.values};

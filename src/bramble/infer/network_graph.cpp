@@ -74,7 +74,7 @@ Node add_bias(const Node& x, const std::vector<float>& bias) {
 }  // namespace
 
 TensorView NetworkGraph::tensor(const std::string& name, const std::vector<std::size_t>& shape) {
-  TensorView view = lookup_(name);
+  TensorView view = lookup_(name, shape);
   if (view.shape != shape)
     fail("model: tensor {} has shape [{}], the network needs [{}]", name, fmt::join(view.shape, ", "),
          fmt::join(shape, ", "));
@@ -85,9 +85,8 @@ Node NetworkGraph::conv_bn(const Node& x, const std::string& conv, const std::st
   const bool depthwise = how.out_channels == 0;
   const std::size_t in = channels_of(x);
   const std::size_t out = depthwise ? in : static_cast<std::size_t>(how.out_channels);
-  TensorView weight = lookup_(conv + ".weight");
-  const std::size_t kernel = weight.shape.size() == 4 ? weight.shape[2] : 0;
-  weight = tensor(conv + ".weight", {out, depthwise ? 1 : in, kernel, kernel});
+  const auto kernel = static_cast<std::size_t>(how.kernel);
+  const TensorView weight = tensor(conv + ".weight", {out, depthwise ? 1 : in, kernel, kernel});
   const TensorView gamma = tensor(bn + ".weight", {out});
   const TensorView beta = tensor(bn + ".bias", {out});
   const TensorView mean = tensor(bn + ".running_mean", {out});
@@ -148,7 +147,7 @@ Node NetworkGraph::conv_bias(const Node& x, const std::string& name, int out_cha
 
 /// Depthwise 3x3 + pointwise, each with batch norm and ReLU: `name`.{depthwise, depthwise_bn, pointwise, bn}.
 Node NetworkGraph::separable(const Node& x, const std::string& name, int out_channels, int dilation) {
-  const Node spatial = conv_bn(x, name + ".depthwise", name + ".depthwise_bn", {.dilation = dilation});
+  const Node spatial = conv_bn(x, name + ".depthwise", name + ".depthwise_bn", {.kernel = 3, .dilation = dilation});
   return conv_bn(spatial, name + ".pointwise", name + ".bn", {.out_channels = out_channels});
 }
 
@@ -157,6 +156,7 @@ NetworkGraph::Features NetworkGraph::backbone(const Node& image, const std::stri
   const Conv common{.bn_epsilon = kBackboneEpsilon, .activation = Activation::kRelu6};
   Conv stem = common;
   stem.out_channels = 32;
+  stem.kernel = 3;
   stem.stride = 2;
   Node x = conv_bn(image, "backbone._conv_stem", "backbone._bn0", stem);  // [1, 32, H/2, W/2]
   Features features;
@@ -171,6 +171,7 @@ NetworkGraph::Features NetworkGraph::backbone(const Node& image, const std::stri
         x = conv_bn(x, prefix + "_expand_conv", prefix + "_bn0", expand);
       }
       Conv depthwise = common;
+      depthwise.kernel = kStages[stage].kernel;
       depthwise.stride = repeat == 0 ? kStages[stage].stride : 1;
       const bool dilated = stage > kDilatedFromStage || (stage == kDilatedFromStage && repeat > 0);
       depthwise.dilation = dilated ? 2 : 1;

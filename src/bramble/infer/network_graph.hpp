@@ -14,8 +14,9 @@ struct TensorView {
   std::vector<std::size_t> shape;
   std::span<const float> values;
 };
-/// The tensor of that name; throws Error when there is none. The values must outlive the building of the graph.
-using TensorLookup = std::function<TensorView(const std::string& name)>;
+/// The tensor of that name, of which the network needs that shape; throws Error when there is none. The values must
+/// outlive the building of the graph.
+using TensorLookup = std::function<TensorView(const std::string& name, const std::vector<std::size_t>& shape)>;
 
 /// What of a network is not in its tensors.
 struct NetworkShape {
@@ -62,6 +63,7 @@ class NetworkGraph {
   /// tensor.
   struct Conv {
     int out_channels = 0;  ///< 0: depthwise
+    int kernel = 1;
     int stride = 1;
     int dilation = 1;
     double bn_epsilon = 1e-5;

@@ -80,6 +80,7 @@ TEST_P(SamePadding, AgreesWithPlainLoops) {
     return NetworkGraph(tensors.lookup())
         .conv_bn(in[0], "conv", "bn",
                  {.out_channels = c.out,
+                  .kernel = c.kernel,
                   .stride = c.stride,
                   .dilation = c.dilation,
                   .bn_epsilon = 1e-3,

@@ -53,7 +53,7 @@ class Tensors {
     return entry.values;
   }
   TensorLookup lookup() const {
-    return [this](const std::string& name) {
+    return [this](const std::string& name, const std::vector<std::size_t>&) {
       const Entry& entry = all_.at(name);
       return TensorView{entry.shape, entry.values};
     };
