@@ -34,10 +34,12 @@ std::filesystem::path home_folder() {
 std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,
                                    const std::string& extension) {
   namespace fs = std::filesystem;
-  if (fs::exists(given)) return given;
+  // A bare name («meadow») means what ships; a file or folder of that name that happens to lie here is not meant.
+  if (given.has_extension() && fs::is_regular_file(given)) return given;
   const fs::path shipped = home_folder() / folder;
   for (const fs::path& candidate : {shipped / given, shipped / (given.string() + extension)})
     if (given.is_relative() && fs::is_regular_file(candidate)) return candidate;
+  if (fs::is_regular_file(given)) return given;
   std::string there;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shipped, error))

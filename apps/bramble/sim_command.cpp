@@ -46,7 +46,7 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       while (!interrupted() && simulation->advance()) {
         statistics.add(simulation->frame());
         if (pictures && simulation->frame().index % options->every == 0) {
-          simulation->render_all();
+          simulation->render_cameras();
           for (std::size_t i = 0; i < simulation->rig().sensors.size(); ++i) {
             const auto picture = picture_of(*simulation, i);
             if (picture.empty()) continue;

@@ -15,6 +15,7 @@ struct Sample {
   StampNs stamp_ns = 0;
   std::filesystem::path image;
   std::filesystem::path label;
+  std::string split;  ///< train, val or test
 };
 
 /// A data set on disk, in Bramble's own layout, which is also PerceptionMetrics' GAIA layout:
@@ -23,7 +24,8 @@ struct Sample {
 ///   dataset.parquet  image,label,split (GAIA index)    ontology.yaml, ontology.json (the same classes)
 class Dataset {
  public:
-  /// Throws Error naming folder and reason when it is missing, incomplete or not a data set.
+  /// Throws Error naming folder (file, line) and reason when it is missing, not finished, or a file of it is missing.
+  /// Pictures are not opened: check_dataset() (statistics.hpp) does that.
   static Dataset open(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }

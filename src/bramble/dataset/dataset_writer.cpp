@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <vector>
 
 #include "bramble/core/error.hpp"
@@ -21,8 +22,11 @@ std::string label_file(const std::string& name) { return "labels/" + name + ".pn
 DatasetWriter::DatasetWriter(const fs::path& folder, const Ontology& ontology, bool resume)
     : folder_(folder), ontology_(ontology) {
   std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error))
+    fail("{} is a file; name a folder for the data set", folder.string());
   if (fs::exists(folder, error) && !fs::is_empty(folder, error) && !resume)
     fail("{} is not empty; choose another folder, or --resume to go on with an unfinished extraction", folder.string());
+  made_folder_ = !fs::exists(folder, error);
   fs::create_directories(folder / "images", error);
   if (!error) fs::create_directories(folder / "labels", error);
   if (error) fail("cannot create the data set folder {}: {}", folder.string(), error.message());
@@ -48,10 +52,30 @@ void DatasetWriter::add(const std::string& name, StampNs stamp_ns, const std::st
   rows_[name] = {stamp_ns, split};
 }
 
-void DatasetWriter::keep(const std::string& name, StampNs stamp_ns, const std::string& split) {
-  count(read_image(folder_ / label_file(name), PixelFormat::kGrey));
+bool DatasetWriter::keep(const std::string& name, StampNs stamp_ns, const std::string& split) {
+  if (!has(name)) return false;
+  try {
+    count(read_image(folder_ / label_file(name), PixelFormat::kGrey));
+  } catch (const Error&) {
+    return false;
+  }
   const std::lock_guard lock(mutex_);
   rows_[name] = {stamp_ns, split};
+  return true;
+}
+
+std::size_t DatasetWriter::size() const {
+  const std::lock_guard lock(mutex_);
+  return rows_.size();
+}
+
+void DatasetWriter::discard_if_empty() {
+  if (size() > 0) return;
+  std::error_code error;
+  const auto empty = [&](const char* name) { return fs::is_empty(folder_ / name, error); };
+  if (fs::exists(folder_ / "index.csv", error) || !empty("images") || !empty("labels")) return;
+  for (const char* name : {"images", "labels", "extraction.json"}) fs::remove(folder_ / name, error);
+  if (made_folder_) fs::remove(folder_, error);
 }
 
 void DatasetWriter::finish() {

@@ -21,15 +21,18 @@ class DatasetWriter {
 
   /// Whether both files of a sample are already there (whole: they are written atomically).
   bool has(const std::string& name) const;
+  std::size_t size() const;
   /// rgb [H, W, 3], label [H, W, 1]. Thread-safe.
   void add(const std::string& name, StampNs stamp_ns, const std::string& split, const ImageU8& rgb,
            const ImageU8& label);
-  /// Takes up a sample that has() says is there: counts its label without writing. Thread-safe.
-  void keep(const std::string& name, StampNs stamp_ns, const std::string& split);
+  /// Takes up a sample of an earlier run: counts its label without writing. False when it is not there or its label
+  /// cannot be read: then add() it. Thread-safe.
+  bool keep(const std::string& name, StampNs stamp_ns, const std::string& split);
   /// Writes ontology.yaml, ontology.json, dataset.parquet and, last, index.csv; samples in order of split, stamp and
   /// name.
   void finish();
-  std::size_t size() const { return rows_.size(); }
+  /// Removes what the constructor made when no sample is in it, so that a job that failed early leaves no trace.
+  void discard_if_empty();
 
  private:
   struct Row {
@@ -38,6 +41,7 @@ class DatasetWriter {
   };
   void count(const ImageU8& label);
   std::filesystem::path folder_;
+  bool made_folder_ = false;
   Ontology ontology_;
   mutable std::mutex mutex_;
   std::map<std::string, Row> rows_;

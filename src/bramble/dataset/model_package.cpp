@@ -28,10 +28,14 @@ ModelInfo load_model_info(const fs::path& folder) {
   YamlBlock input = root.block("input");
   input.get("width", info.width, 16, 8192);
   input.get("height", info.height, 16, 8192);
+  for (const auto& [key, side] : {std::pair("width", info.width), std::pair("height", info.height)})
+    if (side % 16 != 0) input.complain(key, fmt::format("{} is no multiple of 16", side));
   YamlBlock normalization = root.block("normalization");
   std::vector<double> mean(info.mean.begin(), info.mean.end()), stddev(info.stddev.begin(), info.stddev.end());
   normalization.get("mean", mean, 3);
   normalization.get("std", stddev, 3);
+  for (const double value : stddev)
+    if (!(value > 0 && value < 1e6)) normalization.complain("std", fmt::format("{} cannot divide a colour", value));
   YamlBlock provenance = root.block("provenance");
   for (const auto& key : provenance.keys()) provenance.get(key, info.provenance[key]);
   reader.finish();
@@ -42,6 +46,7 @@ ModelInfo load_model_info(const fs::path& folder) {
     fail("{}: model.yaml says {} classes, ontology.yaml has {}", folder.string(), classes, info.ontology.size());
   if (fs::exists(folder / "history.json"))
     info.history = nlohmann::json::parse(read_text_file(folder / "history.json"), nullptr, false);
+  if (!info.history.is_array()) info.history = nlohmann::json::array();
   return info;
 }
 

@@ -26,16 +26,21 @@ TensorMap read_safetensors(const std::filesystem::path& file) {
     try {
       const std::string dtype = entry.at("dtype");
       if (dtype != "F32") fail("{}: tensor {} is {}, only F32 is read", file.string(), name, dtype);
+      const auto whole = [&](const nlohmann::json& number) {
+        if (!number.is_number_unsigned()) fail("{}: the header's entry for tensor {} is damaged", file.string(), name);
+        return number.get<std::uint64_t>();
+      };
+      if (!entry.at("shape").is_array()) fail("{}: the header's entry for tensor {} is damaged", file.string(), name);
       Tensor tensor;
       std::uint64_t count = 1;
       for (const auto& side : entry.at("shape")) {
-        tensor.shape.push_back(side.get<std::uint64_t>());
+        tensor.shape.push_back(whole(side));
         if (tensor.shape.back() > 0 && count > data_size / tensor.shape.back())
           count = data_size + 1;
         else
           count *= tensor.shape.back();
       }
-      const std::uint64_t begin = entry.at("data_offsets").at(0), end = entry.at("data_offsets").at(1);
+      const std::uint64_t begin = whole(entry.at("data_offsets").at(0)), end = whole(entry.at("data_offsets").at(1));
       if (begin > end || end > data_size || count > data_size || end - begin != 4 * count)
         fail("{}: tensor {} is cut: bytes {} to {} of {}", file.string(), name, begin, end, data_size);
       tensor.values.resize(count);

@@ -81,7 +81,7 @@ constexpr std::array<const char*, 94> kGlyphs{
     "....# ....# .#### #...# #...# #...# .####",  // d
     "..... ..... .###. #...# ##### #.... .###.",  // e
     "..##. .#... ####. .#... .#... .#... .#...",  // f
-    "..... .#### #...# #...# .#### ....# .###.",  // g
+    ".#### #...# #...# #...# .#### ....# .###.",  // g
     "#.... #.... ####. #...# #...# #...# #...#",  // h
     "..#.. ..... .##.. ..#.. ..#.. ..#.. .###.",  // i
     "...#. ..... ..##. ...#. ...#. #..#. .##..",  // j
@@ -90,8 +90,8 @@ constexpr std::array<const char*, 94> kGlyphs{
     "..... ..... ##.#. #.#.# #.#.# #.#.# #.#.#",  // m
     "..... ..... ####. #...# #...# #...# #...#",  // n
     "..... ..... .###. #...# #...# #...# .###.",  // o
-    "..... ..... ####. #...# ####. #.... #....",  // p
-    "..... ..... .#### #...# .#### ....# ....#",  // q
+    "####. #...# #...# #...# ####. #.... #....",  // p
+    ".#### #...# #...# #...# .#### ....# ....#",  // q
     "..... ..... #.##. ##... #.... #.... #....",  // r
     "..... ..... .#### #.... .###. ....# ####.",  // s
     ".#... .#... ####. .#... .#... .#... ..##.",  // t
@@ -99,7 +99,7 @@ constexpr std::array<const char*, 94> kGlyphs{
     "..... ..... #...# #...# #...# .#.#. ..#..",  // v
     "..... ..... #...# #.#.# #.#.# #.#.# .#.#.",  // w
     "..... ..... #...# .#.#. ..#.. .#.#. #...#",  // x
-    "..... #...# #...# #...# .#### ....# .###.",  // y
+    "#...# #...# #...# #...# .#### ....# .###.",  // y
     "..... ..... ##### ...#. ..#.. .#... #####",  // z
     "...#. ..#.. ..#.. .#... ..#.. ..#.. ...#.",  // {
     "..#.. ..#.. ..#.. ..#.. ..#.. ..#.. ..#..",  // |
@@ -107,6 +107,8 @@ constexpr std::array<const char*, 94> kGlyphs{
     "..... ..... .#..# #.##. ..... ..... .....",  // ~
 };
 // clang-format on
+/// Letters that hang two dots below the line.
+bool hangs(char c) { return c == 'g' || c == 'p' || c == 'q' || c == 'y'; }
 constexpr const char* kBox = "##### #...# #...# #...# #...# #...# #####";
 
 /// The characters of a text: bytes that continue a UTF-8 sequence are passed over.
@@ -125,10 +127,10 @@ void draw_text(ImageU8& rgb, int u, int v, std::string_view text, Rgb color, int
     if (continues(c)) continue;
     const bool known = c > ' ' && c <= '~';
     const char* rows = known ? kGlyphs[static_cast<std::size_t>(c - '!')] : kBox;
-    for (int dot = 0; c != ' ' && dot < 5 * kGlyphHeight; ++dot) {
-      const int row = dot / 5;
+    for (int dot = 0; c != ' ' && dot < 5 * 7; ++dot) {
       const int column = dot % 5;
-      if (rows[row * 6 + column] != '#') continue;
+      if (rows[dot / 5 * 6 + column] != '#') continue;
+      const int row = dot / 5 + (hangs(c) ? 2 : 0);
       for (int y = v + row * scale; y < v + (row + 1) * scale; ++y)
         for (int x = u + column * scale; x < u + (column + 1) * scale; ++x)
           if (x >= 0 && y >= 0 && x < rgb.width && y < rgb.height) std::copy(color.begin(), color.end(), rgb.at(x, y));

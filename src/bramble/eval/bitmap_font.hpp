@@ -7,10 +7,10 @@
 
 namespace bramble {
 
-/// Captions on pictures: Bramble's own letters of 5 x 7 dots for ASCII, each dot `scale` x `scale` pixels, 6 dots from
-/// letter to letter. Any other character becomes a small box.
+/// Captions on pictures: Bramble's own letters of 5 x 7 dots for ASCII (some hang 2 dots lower), each dot `scale` x
+/// `scale` pixels, 6 dots from letter to letter. Any other character becomes a small box.
 inline constexpr int kGlyphWidth = 6;
-inline constexpr int kGlyphHeight = 7;
+inline constexpr int kGlyphHeight = 9;  ///< with what hangs below the line
 
 /// Width of a text in pixels.
 int text_width(std::string_view text, int scale);

@@ -92,7 +92,7 @@ std::string summary_cards(const Evaluation& evaluation, const std::vector<Gap>& 
   for (std::size_t g = 0; g < gaps.size(); ++g) {
     const Gap& gap = gaps[g];
     html += fmt::format(
-        R"(<div class="card"><h3>{}{} − {}{}</h3><div class="big"><span class="{}">{:+.1f}</span> <small>points mean IoU</small></div><div class="pairs"><span>95 % interval over frames</span><b>{:+.1f} … {:+.1f}</b><span>accuracy</span><b>{:+.1f}</b></div></div>)",
+        R"(<div class="card"><h3>Gap</h3><div class="versus"><span>{} {}</span><span>− {} {}</span></div><div class="big"><span class="{}">{:+.1f}</span> <small>points mean IoU</small></div><div class="pairs"><span>95 % interval over frames</span><b>{:+.1f} … {:+.1f}</b><span>accuracy</span><b>{:+.1f}</b></div></div>)",
         dot(g + 1), escape_html(gap.to), dot(0), escape_html(gap.from),
         gap.mean_iou_low > 0    ? "up"
         : gap.mean_iou_high < 0 ? "down"
@@ -291,7 +291,7 @@ std::string figure_rows(const std::vector<Figure>& figures, const Evaluation& ev
           "image/png",
           encode_png(resize_labels(error_mask(figure.label, figure.estimates[m]), width, height), PngEffort::kSmall));
       html += fmt::format(
-          R"(<figure class="tile"><span class="pic estimate"><img class="mask" alt="estimate of {}" src="{}"/><img class="error" alt="wrong pixels of {}" src="{}"/></span><figcaption><span>{} {}</span><span>mIoU {} · acc. {}</span></figcaption></figure>)",
+          R"(<figure class="tile"><span class="pic estimate"><img class="mask" alt="estimate of {}" src="{}"/><img class="error" alt="wrong pixels of {}" src="{}"/></span><figcaption><span>{} {}</span><span class="numbers">mIoU {} · accuracy {}</span></figcaption></figure>)",
           escape_html(evaluation.models[m].name), mask_uri(figure.estimates[m]), escape_html(evaluation.models[m].name),
           errors, dot(m), escape_html(evaluation.models[m].name), percent_unit(frame.mean_iou()),
           percent_unit(frame.accuracy()));

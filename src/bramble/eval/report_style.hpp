@@ -33,6 +33,7 @@ button:hover{color:var(--ink)}
 .dot{flex:none;width:11px;height:11px;border-radius:50%;display:inline-block}
 .big{font-size:42px;font-weight:650;letter-spacing:-.03em;line-height:1.15;margin-top:8px;font-variant-numeric:tabular-nums}
 .big small{font-size:20px;font-weight:500;color:var(--soft);letter-spacing:0}
+.versus{font-size:13.5px;color:var(--soft);display:flex;flex-wrap:wrap;gap:0 10px;overflow-wrap:anywhere}
 .pairs{display:grid;grid-template-columns:1fr auto;gap:2px 14px;margin:12px 0 0;font-size:13.5px;color:var(--soft)}
 .pairs b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums;text-align:right}
 .up{color:var(--good)}.down{color:var(--bad)}
@@ -50,7 +51,7 @@ tr.mean td{font-weight:650;border-top:2px solid var(--line)}
 .bar i{display:block;height:100%;border-radius:4px}
 .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px;margin-top:14px}
 .chart-box{margin:0;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:12px 14px}
-.chart-box figcaption{display:flex;flex-wrap:wrap;gap:4px 16px;padding:2px 4px 2px 46px;font-size:13px;color:var(--soft)}
+.chart-box figcaption{display:flex;flex-wrap:wrap;gap:4px 16px;padding:4px 4px 2px 46px;font-size:13px;color:var(--soft)}
 svg{display:block;width:100%;height:auto;font-family:inherit;fill:var(--ink)}
 svg .tick{fill:var(--soft);font-size:11.5px}
 svg .chart-title{font-size:13.5px;font-weight:600}
@@ -76,7 +77,8 @@ svg .swatch-box{stroke:rgba(128,128,128,.4)}
 .frame h3 span{font-weight:400;color:var(--soft)}
 .tiles{display:grid;gap:10px}
 .tile{margin:0}
-.tile figcaption{font-size:12.5px;color:var(--soft);padding-top:5px;display:flex;justify-content:space-between;gap:8px;font-variant-numeric:tabular-nums}
+.tile figcaption{font-size:12.5px;color:var(--soft);padding-top:5px;display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 10px;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.tile .numbers{white-space:nowrap}
 .pic{position:relative;display:block;border-radius:8px;overflow:hidden;background-image:var(--photo);background-size:100% 100%;aspect-ratio:var(--shape)}
 .pic img{display:block;width:100%;height:100%;position:absolute;inset:0;image-rendering:pixelated}
 .pic img.mask{opacity:var(--mix,1)}

@@ -11,6 +11,8 @@ namespace {
 namespace nn = torch::nn;
 namespace F = torch::nn::functional;
 
+constexpr int kWidth = 256;  // channels of the head
+
 nn::BatchNorm2d batch_norm(int channels) {
   return nn::BatchNorm2d(nn::BatchNorm2dOptions(channels).eps(1e-5).momentum(0.1));
 }
@@ -61,7 +63,6 @@ torch::Tensor attentional_class_features(const torch::Tensor& x, const torch::Te
 
 AcfNetImpl::AcfNetImpl(const std::string& backbone, const std::string& decoder, int classes) {
   if (decoder != "skip4" && decoder != "none") fail("unknown decoder '{}'; there are skip4 and none", decoder);
-  constexpr int kWidth = 256;
   backbone_ = register_module("backbone", EfficientNetLite(backbone));
   const int deep = backbone_->sixteenth_channels();
   auto aspp = register_module("aspp", Group());
@@ -88,9 +89,8 @@ AcfNetImpl::AcfNetImpl(const std::string& backbone, const std::string& decoder, 
 AcfNetImpl::Output AcfNetImpl::forward(const torch::Tensor& input) {
   const auto features = backbone_->forward(input);
   const torch::Tensor& f16 = features.sixteenth;  // [N, 320, h, w]
-  // 1. Context: atrous spatial pyramid pooling. The mean over the picture has one pixel, on which a batch norm in
-  // training
-  //    needs more than one sample.
+  // 1. Context: atrous spatial pyramid pooling. The mean over the picture is one pixel, so its batch norm needs more
+  //    than one sample in training.
   const torch::Tensor pooled = aspp_pool_(f16.mean({2, 3}, true)).expand({-1, -1, f16.size(2), f16.size(3)});
   torch::Tensor x = torch::cat({pooled, aspp_point_(f16), rate6_(f16), rate12_(f16), rate18_(f16)}, 1);
   x = torch::dropout(aspp_project_(x), 0.1, is_training());  // [N, 256, h, w]
@@ -155,23 +155,27 @@ AcfNet load_acfnet(const std::filesystem::path& folder, ModelInfo& info) {
   return network;
 }
 
-std::string describe(AcfNet network, const ModelInfo& info) {
+std::vector<PartCost> network_costs(AcfNet network, int width, int height) {
   const torch::NoGradGuard no_grad;
-  std::string text =
-      fmt::format("{} with {}, output stride {}, decoder {}, input {}x{}, {} classes\n", info.architecture,
-                  info.backbone, info.output_stride, info.decoder, info.width, info.height, info.ontology.size());
-  std::int64_t total = 0;
-  for (const auto& child : network->named_children()) {
-    std::int64_t count = 0;
-    for (const auto& parameter : child.value()->parameters()) count += parameter.numel();
-    total += count;
-    text += fmt::format("  {:<12} {:>9} parameters\n", child.key(), count);
+  const bool was_training = network->is_training();
+  network->eval();
+  const auto out = network->forward(torch::zeros({1, 3, height, width}));
+  network->train(was_training);
+  const auto pixels = [](const torch::Tensor& x) { return x.size(2) * x.size(3); };
+  std::vector<PartCost> costs;
+  for (const auto& part : network->named_children()) {
+    PartCost cost{part.key()};
+    for (const auto& parameter : part.value()->parameters()) cost.parameters += parameter.numel();
+    for (const auto& module : part.value()->modules()) {
+      if (const auto* conv = module->as<SameConv>()) cost.multiply_adds += conv->multiply_adds();
+      if (const auto* conv = module->as<nn::Conv2d>())
+        cost.multiply_adds += conv->weight.numel() * pixels(part.key() == "coarse" ? out.coarse : out.logits);
+    }
+    // Centres out of features, and features out of centres.
+    if (part.key() == "acf") cost.multiply_adds += 2 * kWidth * out.coarse.size(1) * pixels(out.coarse);
+    costs.push_back(cost);
   }
-  text += fmt::format("  {:<12} {:>9} parameters\n", "all", total);
-  const auto out = network->forward(torch::zeros({1, 3, info.height, info.width}));
-  text += fmt::format("  logits [1, {}, {}, {}], coarse map [1, {}, {}, {}]\n", out.logits.size(1), out.logits.size(2),
-                      out.logits.size(3), out.coarse.size(1), out.coarse.size(2), out.coarse.size(3));
-  return text;
+  return costs;
 }
 
 }  // namespace bramble

@@ -1,14 +1,19 @@
 #pragma once
 #include <torch/nn.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "bramble/dataset/model_package.hpp"
 #include "bramble/dataset/safetensors.hpp"
 #include "bramble/model/efficientnet_lite.hpp"
 
 namespace bramble {
+
+// The tensors' names, shapes and order of use are a contract with other programs and with the room infer:
+// docs/model_package.md.
 
 /// Depthwise 3x3 (dilated), BN, ReLU, pointwise 1x1, BN, ReLU.
 class SeparableConvImpl : public torch::nn::Module {
@@ -75,7 +80,12 @@ void load_pretrained(EfficientNetLite backbone, const std::filesystem::path& fil
 /// The network of a model package, in evaluation mode.
 AcfNet load_acfnet(const std::filesystem::path& folder, ModelInfo& info);
 
-/// Parameters and multiply-adds for an input of that size, layer group by layer group, as text.
-std::string describe(AcfNet network, const ModelInfo& info);
+/// What a part of the network costs for one picture. Convolutions and the products of the class centres are counted.
+struct PartCost {
+  std::string name;  ///< backbone, aspp, coarse, acf, decoder, classifier
+  std::int64_t parameters = 0;
+  std::int64_t multiply_adds = 0;
+};
+std::vector<PartCost> network_costs(AcfNet network, int width, int height);
 
 }  // namespace bramble

@@ -78,9 +78,11 @@ torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
   const bool symmetric = pad_v % 2 == 0 && pad_h % 2 == 0;
   const torch::Tensor padded =
       symmetric ? x : torch::constant_pad_nd(x, {pad_h / 2, pad_h - pad_h / 2, pad_v / 2, pad_v - pad_v / 2});
-  return torch::conv2d(padded, weight, {}, stride_,
-                       symmetric ? at::IntArrayRef({pad_v / 2, pad_h / 2}) : at::IntArrayRef({0, 0}), dilation_,
-                       groups_);
+  const std::vector<std::int64_t> padding =
+      symmetric ? std::vector{pad_v / 2, pad_h / 2} : std::vector<std::int64_t>{0, 0};
+  torch::Tensor y = torch::conv2d(padded, weight, {}, stride_, padding, dilation_, groups_);
+  output_pixels_ = y.size(2) * y.size(3);
+  return y;
 }
 
 EfficientNetLiteImpl::EfficientNetLiteImpl(const std::string& variant) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <torch/nn.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@ class SameConvImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
 
   torch::Tensor weight;  // [out, in / groups, k, k]
+  /// Of one sample, in the last forward().
+  std::int64_t multiply_adds() const { return weight.numel() * output_pixels_; }
 
  private:
+  std::int64_t output_pixels_ = 0;
   int kernel_, stride_, dilation_, groups_;
 };
 TORCH_MODULE(SameConv);
@@ -38,7 +42,6 @@ class EfficientNetLiteImpl : public torch::nn::Module {
   int sixteenth_channels() const { return sixteenth_channels_; }
 
  private:
-  struct Block;
   torch::nn::ModuleList blocks_;
   SameConv stem_{nullptr};
   torch::nn::BatchNorm2d stem_bn_{nullptr};

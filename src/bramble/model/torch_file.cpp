@@ -1,8 +1,7 @@
 #include "bramble/model/torch_file.hpp"
 
 #include <cstring>
-#include <memory>
-#include <optional>
+#include <deque>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -10,9 +9,10 @@
 namespace bramble {
 namespace {
 
-// A value of the pickle machine.
+// A value of the pickle machine. All of them lie in the machine's arena: a hostile file can build lists that hold
+// themselves, or are nested a million deep, and neither may leak or overflow the stack when they go.
 struct Value;
-using Ref = std::shared_ptr<Value>;
+using Ref = Value*;
 struct Value {
   enum class Kind {
     kNone,
@@ -162,9 +162,9 @@ class Unpickler {
     return value;
   }
   void push(Kind kind) {
-    auto value = std::make_shared<Value>();
-    value->kind = kind;
-    stack_.push_back(value);
+    arena_.emplace_back();
+    arena_.back().kind = kind;
+    stack_.push_back(&arena_.back());
   }
   Ref top() {
     if (stack_.empty()) refuse("the pickle's stack is empty");
@@ -250,7 +250,7 @@ class Unpickler {
     top()->text = id->items[2]->text;
     top()->dtype = id->items[1]->text;
   }
-  std::vector<std::int64_t> numbers(const Ref& tuple) const {
+  std::vector<std::int64_t> numbers(Ref tuple) const {
     std::vector<std::int64_t> out;
     if (tuple->kind != Kind::kTuple) refuse("a tensor without shape");
     for (const auto& item : tuple->items) {
@@ -279,6 +279,7 @@ class Unpickler {
   const std::vector<std::uint8_t>& bytes_;
   std::string name_;
   std::size_t at_ = 0;
+  std::deque<Value> arena_;
   std::vector<Ref> stack_;
   std::map<std::uint64_t, Ref> memo_;
 };
@@ -290,7 +291,8 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
   Unpickler in(bytes, file.string());
   // 1. Magic number, protocol, system information, dictionary, storage keys.
   const Ref magic = in.load();
-  if (magic->kind != Kind::kInt) in.refuse("no magic number");
+  if (magic->kind != Kind::kInt || static_cast<std::uint64_t>(magic->number) != 0xa86a20f9469cfc6cULL)
+    in.refuse("its magic number is not that of torch.save");
   const Ref protocol = in.load();
   if (protocol->kind != Kind::kInt || protocol->number != 1001) in.refuse("protocol is not 1001");
   in.load();
@@ -343,8 +345,9 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
         fail("{}: tensor {} is larger than its storage", file.string(), name->text);
       count *= side;
       if (side > 0) last += (side - 1) * stride;
+      if (last > storage->second.count) break;  // before a sum of many sides can wrap around
     }
-    if (count > 0 && last >= storage->second.count)
+    if (last > storage->second.count || (count > 0 && last == storage->second.count))
       fail("{}: tensor {} reaches beyond its storage", file.string(), name->text);
     tensor.values.resize(count);
     std::vector<std::int64_t> index(value->size.size(), 0);

@@ -91,7 +91,7 @@ StaticScene::StaticScene(const World& world, RTCDevice device)
   placed_.reserve(world.instances.size());
   for (const auto& instance : world.instances) {
     const RTCScene mesh_scene = stock_->scene(instance.mesh);
-    if (!mesh_scene) fail("mesh '{}' has no triangles", world.meshes[instance.mesh].name);
+    if (!mesh_scene) fail("mesh '{}' has no triangles that could be seen", world.meshes[instance.mesh].name);
     const Eigen::Matrix3f linear = instance.X_MA.linear();
     placed_.push_back({linear.inverse(), instance.X_MA.translation(), instance.tint,
                        std::cbrt(std::abs(linear.determinant())), instance.mesh, instance.class_id});
@@ -141,7 +141,7 @@ Surface StaticScene::surface(const Hit& hit, const Vector3f& origin, const Vecto
   s.albedo = material.color.cwiseProduct(placed.tint);
   if (material.color_texture >= 0)
     s.albedo = s.albedo.cwiseProduct(textures_[material.color_texture].sample(uv.x(), uv.y(), footprint));
-  if (leafy) s.albedo = natural_green(s.albedo.cwiseProduct(leaf_variation(index, hit.primitive)));
+  if (leafy) s.albedo = natural_green(s.albedo.cwiseProduct(leaf_variation(index, facet.number)));
 
   // 2. Normal. Leaf cards are flat: half of their shading normal is that of the crown they belong to, as leaves in
   //    nature turn all ways; blades of grass take the light that falls on the meadow. Bark and stone get their bumps

@@ -55,13 +55,25 @@ class HoleMask {
   bool hole(float u, float v) const {
     const int x = std::min(static_cast<int>((u - std::floor(u)) * width_), static_cast<int>(width_) - 1);
     const int y = std::min(static_cast<int>((v - std::floor(v)) * height_), static_cast<int>(height_) - 1);
-    return (blocks_[static_cast<std::size_t>(y >> 3) * blocks_across_ + (x >> 3)] >> ((y & 7) * 8 + (x & 7))) & 1;
+    return bit(x, y);
   }
 
+  struct Rectangle {
+    float u0, v0, u1, v1;
+  };
+  /// Rectangles within the unit square that hold everything solid, few and tight: a leaf's card is mostly empty.
+  const std::vector<Rectangle>& solid() const { return solid_; }
+
  private:
+  bool bit(int x, int y) const {
+    return (blocks_[static_cast<std::size_t>(y >> 3) * blocks_across_ + (x >> 3)] >> ((y & 7) * 8 + (x & 7))) & 1;
+  }
+  void find_solid();
+
   float width_, height_;
   std::size_t blocks_across_;
   std::vector<std::uint64_t> blocks_;
+  std::vector<Rectangle> solid_;
 };
 
 }  // namespace bramble

@@ -233,7 +233,12 @@ void Simulation::render(const std::vector<bool>& which) {
   }
 }
 
-void Simulation::render_all() { render(std::vector<bool>(rig_.sensors.size(), true)); }
+void Simulation::render_cameras() {
+  std::vector<bool> which = needed_;
+  for (const View& view : views_)
+    for (const std::size_t i : view.sensors) which[i] = true;
+  render(which);
+}
 
 bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;

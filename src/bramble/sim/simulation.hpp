@@ -61,8 +61,8 @@ class Simulation final : public Source {
   /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
   /// Not to be mixed with next() within a frame.
   bool advance();
-  /// Renders every sensor of the rig for the current frame, wanted or not.
-  void render_all();
+  /// Renders every camera of the rig for the current frame, wanted or not.
+  void render_cameras();
   /// The current frame; of index -1 before the first.
   const SimFrame& frame() const { return frame_; }
   const World& world() const { return *world_; }

@@ -73,15 +73,23 @@ void augment(const ImageU8& rgb, const ImageU8& label, const AugmentOptions& opt
   if (blur)
     for (int c = 0; c < 3; ++c) {
       float* plane = rgb_out + c * pixels;
-      for (int v = 0; v < height; ++v)
+      std::vector<float> before(1);  // what the filter has already overwritten
+      for (int v = 0; v < height; ++v) {
+        before[0] = plane[static_cast<std::size_t>(v) * width];
         for (int u = 1; u + 1 < width; ++u) {
           float* p = plane + static_cast<std::size_t>(v) * width + u;
-          *p = 0.25F * p[-1] + 0.5F * p[0] + 0.25F * p[1];
+          const float here = *p;
+          *p = 0.25F * before[0] + 0.5F * here + 0.25F * p[1];
+          before[0] = here;
         }
+      }
+      before.assign(plane, plane + width);
       for (int v = 1; v + 1 < height; ++v)
         for (int u = 0; u < width; ++u) {
           float* p = plane + static_cast<std::size_t>(v) * width + u;
-          *p = 0.25F * p[-width] + 0.5F * p[0] + 0.25F * p[width];
+          const float here = *p;
+          *p = 0.25F * before[static_cast<std::size_t>(u)] + 0.5F * here + 0.25F * p[width];
+          before[static_cast<std::size_t>(u)] = here;
         }
     }
 }

@@ -11,8 +11,8 @@ namespace bramble {
 struct AugmentOptions {
   bool flip = true;
   double scale_low = 0.75, scale_high = 1.6;  ///< zoom; below 1 the rim is filled by mirroring, its labels ignored
-  double brightness = 0.25, contrast = 0.25, saturation = 0.25,
-         hue_shift = 0.03;  ///< ± around 1 (0 for hue: per channel)
+  double brightness = 0.25, contrast = 0.25, saturation = 0.25;  ///< ± around 1
+  double hue_shift = 0.03;                                       ///< ± around 1, for each channel
   double blur_chance = 0.1;
 };
 

@@ -13,7 +13,7 @@ namespace bramble {
 
 /// What the file beside a mesh (NAME.yaml beside NAME.glb) may say about it.
 struct AssetSidecar {
-  std::string kind;             ///< free word for lists («oak», «rock», «flower»)
+  std::string kind;             ///< free word for lists («oak», «rock»); default: the name up to its first _
   double scale = 1;             ///< factor on the file's units
   double size_m = 0;            ///< instead of scale: length of the longest side of the bounding box; 0: as scaled
   std::vector<double> stretch;  ///< factors along x, y, z (z up) after scaling
@@ -29,7 +29,9 @@ struct Asset {
   ClassId class_id = kIgnoreId;
   std::uint32_t mesh = 0;  ///< indexes AssetLibrary::meshes
   AssetSidecar sidecar;
-  Eigen::Vector3f size_m;  ///< of the bounding box
+  Eigen::Vector3f size_m;   ///< of the bounding box
+  float foot_radius_m = 0;  ///< of the solid part (no leaves) near the ground: a trunk, stems, a stone; 0: none there
+  std::filesystem::path file;  ///< where it was read from
 };
 
 /// Everything in an assets folder, ready for a World: numbers in meshes and materials index the vectors beside them.
@@ -45,7 +47,8 @@ struct AssetLibrary {
 /// Loads `folder`/<class>/<name>.<ext> and `folder`/<class>/<name>/<any>.<ext> for every mesh format that Assimp reads
 /// (glb, gltf, obj, fbx, ply, stl, dae …). Meshes come out in the asset frame: z up, metres, foot at z = 0; glTF's (x,
 /// y, z) becomes (z, x, y). Textures larger than 1024 are reduced. Deterministic order. Throws Error for a folder that
-/// is no class of the ontology (naming the nearest), and for a mesh, texture or sidecar that cannot be read.
+/// is no class of the ontology (naming the nearest), for a mesh, texture or sidecar that cannot be read, and for a mesh
+/// without triangles or size. Triangles without area are left out.
 AssetLibrary load_assets(const std::filesystem::path& folder, const Ontology& ontology);
 
 }  // namespace bramble

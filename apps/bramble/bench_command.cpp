@@ -1,0 +1,103 @@
+// bramble bench: figures beside a peer or a limit, measured in the same run.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "bramble/core/error.hpp"
+#include "bramble/dataset/extract_bench.hpp"
+#include "bramble/infer/infer_bench.hpp"
+#include "bramble/render/render_bench.hpp"
+#include "bramble/train/train_bench.hpp"
+#include "bramble/world/world_builder.hpp"
+#include "command.hpp"
+#include "sizes.hpp"
+
+namespace bramble {
+
+namespace {
+
+// The Python that set-up installed for peers, or the system's.
+std::filesystem::path peer_python(const std::string& given) {
+  if (!given.empty()) return given;
+  const auto ours = home_folder() / ".deps" / "python" / "bin" / "python";
+  return std::filesystem::exists(ours) ? ours : std::filesystem::path("python3");
+}
+
+void show(const nlohmann::json& figures, const CommonOptions& common) {
+  for (const auto& [key, value] : figures.items())
+    fmt::print("{:<24} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  write_json(common, figures);
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, CommonOptions& common) {
+  struct Options {
+    std::string scenario = "meadow", size = "1024x768", python;
+    int frames = 12;
+    std::filesystem::path bag, model;
+    std::string network_size;
+    int batch = 8;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("bench", "Figures beside a peer or a limit, measured in the same run");
+  command->require_subcommand(1);
+  command->footer("Examples:\n  bramble bench render --json render.json\n  bramble bench infer --model models/mine");
+
+  auto* render = command->add_subcommand("render", "the labelled frame beside raw Embree traversal of the same rays");
+  render->add_option("--scenario", options->scenario)->capture_default_str();
+  render->add_option("--size", options->size)->capture_default_str();
+  render->add_option("--frames", options->frames)->check(CLI::PositiveNumber)->capture_default_str();
+  render->footer("Examples:\n  bramble bench render\n  bramble bench render --size 512x384 --frames 30");
+  render->callback([options, &common] {
+    CameraModel camera;
+    std::tie(camera.width, camera.height) = parse_size(options->size);
+    const World world =
+        build_world(load_scenario(find_shipped(options->scenario, "scenarios", ".yaml"), home_folder()));
+    show(bench_render(world, camera, options->frames), common);
+  });
+
+  auto* extract = command->add_subcommand("extract", "extraction beside Python rosbags + OpenCV on the same bag");
+  extract->add_option("--bag", options->bag, "bag with pictures and labels")->required();
+  extract->add_option("--python", options->python, "Python with rosbags, numpy and opencv (default: the tests' own)");
+  extract->footer(
+      "Examples:\n  bramble bench extract --bag bags/train\n  bramble bench extract --bag bags/train --json "
+      "extract.json");
+  extract->callback([options, &common] {
+    ExtractBenchOptions bench;
+    bench.bag = options->bag;
+    bench.ontology = Ontology::load(find_shipped("bramble", "ontologies", ".yaml"));
+    bench.python = peer_python(options->python);
+    bench.peer_script = home_folder() / "bench" / "extract_peer.py";
+    show(bench_extract(bench), common);
+  });
+
+  auto* train = command->add_subcommand("train", "training samples/s beside Python PyTorch on the same network");
+  train->add_option("--size", options->network_size, "network input (default: 256x192)");
+  train->add_option("--batch", options->batch)->check(CLI::PositiveNumber)->capture_default_str();
+  train->add_option("--python", options->python, "Python with torch (default: the tests' own)");
+  train->footer(
+      "Examples:\n  bramble bench train\n  bramble bench train --size 512x384 --batch 4 --python venv/bin/python");
+  train->callback([options, &common] {
+    TrainBenchOptions bench;
+    if (!options->network_size.empty()) std::tie(bench.width, bench.height) = parse_size(options->network_size);
+    bench.batch = options->batch;
+    bench.python = peer_python(options->python);
+    bench.peer_script = home_folder() / "bench" / "train_peer.py";
+    show(bench_train(bench), common);
+  });
+
+  auto* infer = command->add_subcommand("infer", "latency of one picture beside Python PyTorch on the same weights");
+  infer->add_option("--model", options->model, "model package (default: made-up weights)");
+  infer->add_option("--python", options->python, "Python with torch (default: the tests' own)");
+  infer->footer("Examples:\n  bramble bench infer\n  bramble bench infer --model models/mine --python venv/bin/python");
+  infer->callback([options, &common] {
+    InferBenchOptions bench;
+    bench.model = options->model;
+    bench.python = peer_python(options->python);
+    bench.peer_script = home_folder() / "bench" / "infer_peer.py";
+    show(bench_infer(bench), common);
+  });
+}
+
+}  // namespace bramble
