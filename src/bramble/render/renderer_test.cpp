@@ -345,6 +345,42 @@ TEST(Renderer, CutOutShowsTheSkyInEveryPicture) {
   EXPECT_GT(holes, 150);
 }
 
+TEST(Renderer, LeafOnACardIsWhereItsPictureHasIt) {
+  // The card is cut down to what is solid; nothing of the leaf may be lost and nothing added, whichever way it lies.
+  World world = world_with_card(true);
+  ImageU8& image = world.textures[0];
+  const auto solid = [](int u, int v) {
+    return (u - 40) * (u - 40) + (v - 20) * (v - 20) < 90 || (u > 12 && u < 20 && v > 30) || (u == 63 && v == 0);
+  };
+  for (int v = 0; v < 64; ++v)
+    for (int u = 0; u < 64; ++u) image.at(u, v)[3] = solid(u, v) ? 255 : 0;
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 3}, {1, 0, 0});
+  for (int turn = 0; turn < 4; ++turn) {
+    Mesh& card = world.meshes[0];
+    card.uvs = {{0, 1}, {1, 1}, {1, 0}, {0, 0}};
+    std::rotate(card.uvs.begin(), card.uvs.begin() + turn, card.uvs.end());
+    const CameraFrame frame = picture(world, camera, X_MC);
+    int leaf = 0;
+    for (int v = 0; v < camera.height; ++v)
+      for (int u = 0; u < camera.width; ++u) {
+        const Vector3d at = X_MC.translation() + 6 * ray_of(camera, X_MC, u, v);
+        // Place on the card, 0…1 to the right and down, as the picture lies without a turn.
+        double right = (2 - at.y()) / 4, down = (7 - at.z()) / 4;
+        if (at.z() < 3 || right <= 0 || right >= 1 || down <= 0 || down >= 1) continue;
+        const Eigen::Vector2d p =
+            (1 - right) * down * card.uvs[0].cast<double>() + right * down * card.uvs[1].cast<double>() +
+            right * (1 - down) * card.uvs[2].cast<double>() + (1 - right) * (1 - down) * card.uvs[3].cast<double>();
+        const double x = 64 * p.x(), y = 64 * p.y();
+        if (std::abs(x - std::round(x)) < 0.02 || std::abs(y - std::round(y)) < 0.02) continue;  // between texels
+        const bool expected = solid(static_cast<int>(x), static_cast<int>(y));
+        leaf += expected;
+        ASSERT_EQ(*frame.semantic.at(u, v), expected ? kBush : kSky) << turn << ": " << u << "," << v;
+      }
+    EXPECT_GT(leaf, 80);
+  }
+}
+
 TEST(Renderer, SunShinesThroughTheHolesOfACutOut) {
   World world = world_with_card(true, true);
   world.sky.sun_direction = Vector3f(0, 0, 1);
