@@ -9,6 +9,7 @@
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/progress.hpp"
 #include "bramble/dataset/decode.hpp"
+#include "bramble/eval/evaluation.hpp"
 #include "bramble/infer/engine.hpp"
 #include "bramble/infer/mask_writer.hpp"
 #include "bramble/infer/node.hpp"
@@ -75,7 +76,11 @@ nlohmann::json infer_stream(InferOptions& options, Engine& engine) {
     simulation.topics = {options.node.image_topic};
     if (!options.no_score) simulation.topics.push_back(options.label_topic);
     if (simulation.frames == 0 && !simulation.driver.starts_with("trace:")) simulation.frames = 200;
-    source = start_drive(options.source.substr(4), options.drive);
+    auto drive = start_drive(options.source.substr(4), options.drive);
+    if (!options.no_score)
+      require_same_classes(options.model.string(), engine.ontology(), "the world of " + options.source,
+                           drive->world().ontology);
+    source = std::move(drive);
   }
   const auto topics = source->topics();
   require_topics(topics, {options.node.image_topic}, source_name);

@@ -171,7 +171,12 @@ def test_no_disk_space(checks):
     try:
         refused(checks, ["record", "-o", disk / "bag", "--source", "sim:tiny", "--frames", 40, "--size", "512x384", RGB, LABEL], "space")
         shutil.rmtree(disk / "bag", ignore_errors=True)
-        (disk / "fill").write_bytes(bytes(2_900_000))
+        with open(disk / "fill", "wb", buffering=0) as fill:
+            try:
+                while True:
+                    fill.write(bytes(4096))
+            except OSError:
+                pass
         refused(checks, ["extract", small_bag(checks), "-o", disk / "data"], "space")
     finally:
         subprocess.run(["umount", disk], check=True)

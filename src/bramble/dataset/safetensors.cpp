@@ -9,28 +9,31 @@
 namespace bramble {
 
 TensorMap read_safetensors(const std::filesystem::path& file) {
-  const auto bytes = read_file(file);
+  return parse_safetensors(read_file(file), file.string());
+}
+
+TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& file) {
   std::uint64_t header_size = 0;
-  if (bytes.size() < 8) fail("{}: not a safetensors file, it has only {} bytes", file.string(), bytes.size());
+  if (bytes.size() < 8) fail("{}: not a safetensors file, it has only {} bytes", file, bytes.size());
   std::memcpy(&header_size, bytes.data(), 8);
   if (header_size > bytes.size() - 8)
-    fail("{}: the file is cut or not safetensors: a header of {} bytes in a file of {}", file.string(), header_size,
+    fail("{}: the file is cut or not safetensors: a header of {} bytes in a file of {}", file, header_size,
          bytes.size());
   const auto json = nlohmann::json::parse(bytes.begin() + 8,
                                           bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size), nullptr, false);
-  if (!json.is_object()) fail("{}: the header is not JSON", file.string());
+  if (!json.is_object()) fail("{}: the header is not JSON", file);
   const std::uint64_t data_begin = 8 + header_size, data_size = bytes.size() - data_begin;
   TensorMap tensors;
   for (const auto& [name, entry] : json.items()) {
     if (name == "__metadata__") continue;
     try {
       const std::string dtype = entry.at("dtype");
-      if (dtype != "F32") fail("{}: tensor {} is {}, only F32 is read", file.string(), name, dtype);
+      if (dtype != "F32") fail("{}: tensor {} is {}, only F32 is read", file, name, dtype);
       const auto whole = [&](const nlohmann::json& number) {
-        if (!number.is_number_unsigned()) fail("{}: the header's entry for tensor {} is damaged", file.string(), name);
+        if (!number.is_number_unsigned()) fail("{}: the header's entry for tensor {} is damaged", file, name);
         return number.get<std::uint64_t>();
       };
-      if (!entry.at("shape").is_array()) fail("{}: the header's entry for tensor {} is damaged", file.string(), name);
+      if (!entry.at("shape").is_array()) fail("{}: the header's entry for tensor {} is damaged", file, name);
       Tensor tensor;
       std::uint64_t count = 1;
       for (const auto& side : entry.at("shape")) {
@@ -42,12 +45,12 @@ TensorMap read_safetensors(const std::filesystem::path& file) {
       }
       const std::uint64_t begin = whole(entry.at("data_offsets").at(0)), end = whole(entry.at("data_offsets").at(1));
       if (begin > end || end > data_size || count > data_size || end - begin != 4 * count)
-        fail("{}: tensor {} is cut: bytes {} to {} of {}", file.string(), name, begin, end, data_size);
+        fail("{}: tensor {} is cut: bytes {} to {} of {}", file, name, begin, end, data_size);
       tensor.values.resize(count);
       std::memcpy(tensor.values.data(), bytes.data() + data_begin + begin, 4 * count);
       tensors.emplace(name, std::move(tensor));
     } catch (const nlohmann::json::exception&) {
-      fail("{}: the header's entry for tensor {} is damaged", file.string(), name);
+      fail("{}: the header's entry for tensor {} is damaged", file, name);
     }
   }
   return tensors;

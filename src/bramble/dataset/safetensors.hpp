@@ -18,6 +18,8 @@ using TensorMap = std::map<std::string, Tensor>;
 
 /// Throws Error naming the file when it is missing, cut, or its header lies about sizes; only F32 is read.
 TensorMap read_safetensors(const std::filesystem::path& file);
+/// The same out of memory; `name` stands in messages.
+TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name);
 /// Written atomically, tensors in order of name; the same tensors give the same bytes.
 void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors);
 

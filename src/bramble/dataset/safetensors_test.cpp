@@ -120,16 +120,14 @@ TEST_F(Safetensors, SurviveDamage) {
   write_safetensors(file(), tensors);
   const auto whole = read_file(file());
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    write_file_atomically(file(), std::span(whole).first(size));
-    EXPECT_THROW(read_safetensors(file()), Error) << size;
+    EXPECT_THROW(parse_safetensors(std::span(whole).first(size), "x"), Error) << size;
   }
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
     auto bytes = whole;
     bytes[random.below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<std::uint8_t>(random.below(256));
-    write_file_atomically(file(), bytes);
     try {
-      for (const auto& [name, tensor] : read_safetensors(file())) {
+      for (const auto& [name, tensor] : parse_safetensors(bytes, "x")) {
         std::size_t count = 1;
         for (const auto side : tensor.shape) count *= side;
         EXPECT_EQ(tensor.values.size(), count);

@@ -51,20 +51,19 @@ std::string pad_right(const std::string& text, std::size_t width) {
 
 std::string percent(const std::optional<double>& value) { return value ? fmt::format("{:.1f}", 100 * *value) : "–"; }
 
-void require_same_classes(const std::string& model_name, const Ontology& model, const Dataset& dataset) {
-  const Ontology& data = dataset.ontology();
-  const std::string where = dataset.folder().string();
+void require_same_classes(const std::string& model_name, const Ontology& model, const std::string& data_name,
+                          const Ontology& data) {
   for (std::size_t id = 0; id < std::min(model.size(), data.size()); ++id) {
     const auto cls = static_cast<ClassId>(id);
     if (model[cls].name != data[cls].name)
       fail(
-          "model «{}» does not fit the data set {}: class {} is «{}» in the model and «{}» in the data set; train "
-          "on a data set with these classes, or convert it",
-          model_name, where, id, model[cls].name, data[cls].name);
+          "model «{}» does not fit {}: class {} is «{}» in the model and «{}» there; use a model that was trained with "
+          "these classes",
+          model_name, data_name, id, model[cls].name, data[cls].name);
   }
   if (model.size() != data.size())
-    fail("model «{}» does not fit the data set {}: the model has {} classes ({}), the data set has {} ({})", model_name,
-         where, model.size(), class_names(model), data.size(), class_names(data));
+    fail("model «{}» does not fit {}: the model has {} classes ({}), there are {} ({})", model_name, data_name,
+         model.size(), class_names(model), data.size(), class_names(data));
 }
 
 Evaluation evaluate(const std::vector<Predictor>& predictors, const Dataset& dataset, std::size_t limit) {
@@ -73,7 +72,8 @@ Evaluation evaluate(const std::vector<Predictor>& predictors, const Dataset& dat
   std::set<std::string> names;
   for (const Predictor& predictor : predictors) {
     if (!names.insert(predictor.name).second) fail("evaluation: two models are called «{}»", predictor.name);
-    require_same_classes(predictor.name, predictor.ontology, dataset);
+    require_same_classes(predictor.name, predictor.ontology, "the data set " + dataset.folder().string(),
+                         dataset.ontology());
   }
 
   Evaluation evaluation;

@@ -50,8 +50,10 @@ struct Gap {
   std::vector<std::optional<double>> iou{};  ///< by class
 };
 
-/// Throws Error unless the model's classes are the data set's: same number, same names under the same ids.
-void require_same_classes(const std::string& model_name, const Ontology& model, const Dataset& dataset);
+/// Throws Error unless the model's classes are the data's: same number, same names under the same ids. `data_name` is
+/// how the message calls the data: «the data set D».
+void require_same_classes(const std::string& model_name, const Ontology& model, const std::string& data_name,
+                          const Ontology& data);
 
 /// Runs every predictor over `limit` frames spread evenly over the data set (0: all). Throws Error when a model does
 /// not fit the data set, when two predictors have one name, or when there is nothing to evaluate.

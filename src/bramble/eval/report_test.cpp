@@ -174,7 +174,7 @@ TEST_F(Report, AModelWithOtherClassesIsRefusedInOneLine) {
     return "nothing was thrown";
   };
   EXPECT_NE(message(other).find("model «other» does not fit the data set"), std::string::npos) << message(other);
-  EXPECT_NE(message(other).find("class 1 is «rock» in the model and «path» in the data set"), std::string::npos);
+  EXPECT_NE(message(other).find("class 1 is «rock» in the model and «path» there"), std::string::npos);
   other.ontology = Ontology("o", {{0, "grass & co", {0, 1, 0}, 1}, {1, "path", {1, 1, 0}, 2}});
   EXPECT_NE(message(other).find("has 2 classes"), std::string::npos) << message(other);
   EXPECT_EQ(message(other).find('\n'), std::string::npos);

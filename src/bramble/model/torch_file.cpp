@@ -287,8 +287,11 @@ class Unpickler {
 }  // namespace
 
 TensorMap read_torch_state_dict(const std::filesystem::path& file) {
-  const auto bytes = read_file(file);
-  Unpickler in(bytes, file.string());
+  return parse_torch_state_dict(read_file(file), file.string());
+}
+
+TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const std::string& file) {
+  Unpickler in(bytes, file);
   // 1. Magic number, protocol, system information, dictionary, storage keys.
   const Ref magic = in.load();
   if (magic->kind != Kind::kInt || static_cast<std::uint64_t>(magic->number) != 0xa86a20f9469cfc6cULL)
@@ -312,7 +315,7 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
   std::map<std::string, Storage> storages;
   std::size_t at = in.position();
   for (const auto& key : keys->items) {
-    if (bytes.size() - at < 8) fail("{}: the file is cut at storage {}", file.string(), key->text);
+    if (bytes.size() - at < 8) fail("{}: the file is cut at storage {}", file, key->text);
     std::uint64_t count = 0;
     std::memcpy(&count, bytes.data() + at, 8);
     at += 8;
@@ -321,9 +324,8 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
                                   : type == "FloatStorage" || type == "IntStorage" ? 4
                                                                                    : 0;
     if (element == 0)
-      fail("{}: storage {} holds {}, which is not read", file.string(), key->text,
-           type.empty() ? "nothing known" : type);
-    if (count > (bytes.size() - at) / element) fail("{}: the file is cut in storage {}", file.string(), key->text);
+      fail("{}: storage {} holds {}, which is not read", file, key->text, type.empty() ? "nothing known" : type);
+    if (count > (bytes.size() - at) / element) fail("{}: the file is cut in storage {}", file, key->text);
     storages[key->text] = {bytes.data() + at, count};
     at += count * element;
   }
@@ -334,7 +336,7 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
     const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
     if (name->kind != Kind::kText || value->kind != Kind::kTensor || value->dtype != "FloatStorage") continue;
     const auto storage = storages.find(value->text);
-    if (storage == storages.end()) fail("{}: the storage of {} is missing", file.string(), name->text);
+    if (storage == storages.end()) fail("{}: the storage of {} is missing", file, name->text);
     std::uint64_t count = 1, last = static_cast<std::uint64_t>(value->number);
     Tensor tensor;
     for (std::size_t k = 0; k < value->size.size(); ++k) {
@@ -342,13 +344,13 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file) {
                  stride = static_cast<std::uint64_t>(value->stride[k]);
       tensor.shape.push_back(side);
       if (side > 0 && (count > storage->second.count / side || stride > storage->second.count))
-        fail("{}: tensor {} is larger than its storage", file.string(), name->text);
+        fail("{}: tensor {} is larger than its storage", file, name->text);
       count *= side;
       if (side > 0) last += (side - 1) * stride;
       if (last > storage->second.count) break;  // before a sum of many sides can wrap around
     }
     if (last > storage->second.count || (count > 0 && last == storage->second.count))
-      fail("{}: tensor {} reaches beyond its storage", file.string(), name->text);
+      fail("{}: tensor {} reaches beyond its storage", file, name->text);
     tensor.values.resize(count);
     std::vector<std::int64_t> index(value->size.size(), 0);
     for (std::uint64_t n = 0; n < count; ++n) {

@@ -16,5 +16,7 @@ namespace bramble {
 /// language only what such files need is understood and only OrderedDict and _rebuild_tensor_v2 are called, so a
 /// hostile file can do nothing but be refused. Throws Error naming the file.
 TensorMap read_torch_state_dict(const std::filesystem::path& file);
+/// The same out of memory; `name` stands in messages.
+TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const std::string& name);
 
 }  // namespace bramble

