@@ -43,14 +43,14 @@ SeparableConvImpl::SeparableConvImpl(int in_channels, int out_channels, int dila
   bn_ = register_module("bn", batch_norm(out_channels));
 }
 torch::Tensor SeparableConvImpl::forward(const torch::Tensor& x) {
-  return torch::relu(bn_(pointwise_(torch::relu(depthwise_bn_(depthwise_(x))))));
+  return bn_(pointwise_(depthwise_bn_(depthwise_(x)).relu_())).relu_();
 }
 
 PointConvImpl::PointConvImpl(int in_channels, int out_channels) {
   conv_ = register_module("conv", SameConv(in_channels, out_channels, 1));
   bn_ = register_module("bn", batch_norm(out_channels));
 }
-torch::Tensor PointConvImpl::forward(const torch::Tensor& x) { return torch::relu(bn_(conv_(x))); }
+torch::Tensor PointConvImpl::forward(const torch::Tensor& x) { return bn_(conv_(x)).relu_(); }
 
 torch::Tensor attentional_class_features(const torch::Tensor& x, const torch::Tensor& coarse) {
   const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), k = coarse.size(1);

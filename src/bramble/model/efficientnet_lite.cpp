@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "bramble/core/error.hpp"
+#include "bramble/model/depthwise_conv.hpp"
 
 namespace bramble {
 namespace {
@@ -13,7 +14,8 @@ nn::BatchNorm2d batch_norm(int channels) {
   return nn::BatchNorm2d(nn::BatchNorm2dOptions(channels).eps(1e-3).momentum(0.01));
 }
 
-torch::Tensor clamp_to_six(const torch::Tensor& x) { return torch::clamp(x, 0, 6); }
+// In place: nobody else holds what a batch norm returns. Not clamp(): its gradient takes four passes.
+torch::Tensor clamp_to_six(torch::Tensor x) { return torch::hardtanh_(x, 0, 6); }
 
 // Inverted residual: 1x1 to more channels, depthwise, 1x1 back; added to its input where the shapes allow.
 class InvertedResidualImpl : public nn::Module {
@@ -75,6 +77,16 @@ torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
                                   0);
   };
   const std::int64_t pad_v = pad_of(x.size(2)), pad_h = pad_of(x.size(3));
+  if (is_training() && groups_ == x.size(1) && can_depthwise_conv(x, weight)) {
+    const DepthwiseGeometry geometry{stride_,
+                                     dilation_,
+                                     pad_v / 2,
+                                     pad_h / 2,
+                                     (x.size(2) + stride_ - 1) / stride_,
+                                     (x.size(3) + stride_ - 1) / stride_};
+    output_pixels_ = geometry.out_height * geometry.out_width;
+    return depthwise_conv(x, weight, geometry);
+  }
   const bool symmetric = pad_v % 2 == 0 && pad_h % 2 == 0;
   const torch::Tensor padded =
       symmetric ? x : torch::constant_pad_nd(x, {pad_h / 2, pad_h - pad_h / 2, pad_v / 2, pad_v - pad_v / 2});

@@ -1,0 +1,26 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace bramble {
+
+/// Where a depthwise convolution samples: output pixel y takes tap k from input pixel y·stride + k·dilation − padding.
+struct DepthwiseGeometry {
+  std::int64_t stride = 1, dilation = 1;
+  std::int64_t padding_top = 0, padding_left = 0;  ///< zeros before the first row and column
+  std::int64_t out_height = 0, out_width = 0;      ///< what lies behind the last row or column is zero too
+};
+
+/// Whether depthwise_conv() takes these tensors: float on the CPU, channels a multiple of 8, kernel 3x3 or 5x5.
+bool can_depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight);
+
+/// Depthwise convolution for training on the CPU, with its gradients. x: [N, C, H, W] (taken channels-last, copied when
+/// it is not); weight: [C, 1, k, k]. Returns [N, C, out_height, out_width], channels-last.
+///
+/// libtorch's own runs dilated kernels and all weight gradients through a slow general path where the processor has no
+/// AVX-512; there these loops take a sixth of its time. The sums of a gradient are made in one order, whatever the
+/// number of threads.
+torch::Tensor depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight, const DepthwiseGeometry& geometry);
+
+}  // namespace bramble
