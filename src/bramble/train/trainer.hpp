@@ -24,7 +24,7 @@ struct TrainOptions {
   double weight_decay = 1e-4;
   double aux_weight = 0.4;     ///< of the coarse map's loss
   double warm_up = 0.05;       ///< share of all steps
-  double class_balance = 0.0;  ///< 0…1: the loss weighs a class by its share of the pixels to the power of minus this
+  double class_balance = 0.3;  ///< 0…1: the loss weighs a class by its share of the pixels to the power of minus this
   std::uint64_t seed = 1;
   std::size_t limit = 0;  ///< use only so many samples of each set; 0: all
   bool resume = true;
