@@ -1,15 +1,15 @@
 // Writes a PNG: 8-bit RGBA, no filter.
-import { deflateSync, crc32 as zlibCrc32 } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 
 const table = new Uint32Array(256).map((_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n >>> 0;
 });
-const crc32 = zlibCrc32 ?? ((bytes) => {
+function crc32(bytes) {  // zlib's own is there from Node 20 on only; Debian 12 has 18
   let c = 0xffffffff;
   for (const byte of bytes) c = table[(c ^ byte) & 255] ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
-});
+}
 
 function chunk(type, body) {
   const out = Buffer.alloc(12 + body.length);
