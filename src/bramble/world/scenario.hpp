@@ -92,14 +92,19 @@ struct GroundScenario {
   std::array<double, 3> water_tint = {1, 1, 1};
 };
 
-/// `sky:` sun, haze and clouds.
+/// `sky:` sun, clouds, air and weather. The scenario may name a weather, and a date, time and place for the sun: they
+/// set these.
 struct SkyScenario {
-  double sun_azimuth_deg = 220;  ///< counter-clockwise from the map's x axis (east)
-  double sun_elevation_deg = 38;
+  double sun_azimuth_deg = 220;   ///< counter-clockwise from the map's x axis (east)
+  double sun_elevation_deg = 38;  ///< below 0: dusk and night
+  double sun_size_deg = 0.533;    ///< diameter of its disc; 0: shadows with hard edges
   double turbidity = 3;
   double cloud_cover = 0.35;
   std::uint64_t cloud_seed = 0;  ///< 0: the scenario's seed
   double haze_distance_m = 900;
+  double fog_visibility_m = 0;  ///< meteorological range at height 0; 0: no fog
+  double fog_height_m = 25;
+  double rain = 0, wetness = 0, snow = 0;  ///< 0…1
   double exposure = 1;
 };
 
