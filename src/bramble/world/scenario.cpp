@@ -5,6 +5,7 @@
 #include <set>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/yaml.hpp"
 #include "bramble/world/sun_position.hpp"
 #include "bramble/world/weather.hpp"
@@ -211,6 +212,7 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
   YamlBlock drive = root.block("drive");
   drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
   drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);
+  scenario.variation = read_variation(root);
 
   scenario.ontology = resolved(ontology, scenario_folder, home);
   scenario.assets = resolved(assets, scenario_folder, home);
@@ -224,17 +226,25 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
 }  // namespace
 
 Scenario load_scenario(const fs::path& file, const fs::path& home) {
-  YamlReader reader(file);
+  const std::string text = read_text_file(file);
+  YamlReader reader(text, file.string());
   Scenario scenario = read(reader, fs::absolute(file).parent_path(), home);
-  scenario.file = file;
+  scenario.file = fs::absolute(file);
+  scenario.home = home;
+  scenario.text = text;
   if (scenario.name.empty()) scenario.name = file.stem().string();
+  check_variation(scenario);
   return scenario;
 }
 
-Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home) {
+Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home,
+                        const fs::path& folder) {
   YamlReader reader(text, name);
-  Scenario scenario = read(reader, {}, home);
+  Scenario scenario = read(reader, folder, home);
+  scenario.home = home;
+  scenario.text = text;
   if (scenario.name.empty()) scenario.name = name;
+  check_variation(scenario);
   return scenario;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "bramble/world/variation.hpp"
+
 namespace bramble {
 
 /// A scenario file, block by block; docs/scenario.md explains it for users. Every struct is one YAML block, every
@@ -116,6 +118,8 @@ struct DriveScenario {
 
 struct Scenario {
   std::filesystem::path file;  ///< where it was read from
+  std::filesystem::path home;  ///< what its relative paths mean when they are not beside it
+  std::string text;            ///< as it was read
   std::string name;
   std::uint64_t seed = 1;
   std::filesystem::path ontology = "ontologies/bramble.yaml";
@@ -128,13 +132,15 @@ struct Scenario {
   std::vector<LayerScenario> layers;  ///< `vegetation:` then `rubble:`
   SkyScenario sky;
   DriveScenario drive;
+  std::vector<VariationRule> variation;  ///< the values above are those of the file: see with_draws()
 };
 
 /// Reads a scenario. A relative path inside it (ontology, assets, sensors) means the scenario's folder if it is there,
 /// else `home` (the folder that holds ontologies/); the result holds full paths. Throws one Error that lists every
 /// mistake with file, line, key, value and the range or the choices.
 Scenario load_scenario(const std::filesystem::path& file, const std::filesystem::path& home);
-/// The same for text; `name` stands in messages, relative paths mean `home`.
-Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home);
+/// The same for text; `name` stands in messages, relative paths mean `folder` if what they name is there, else `home`.
+Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home,
+                        const std::filesystem::path& folder = {});
 
 }  // namespace bramble
