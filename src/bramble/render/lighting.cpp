@@ -36,7 +36,7 @@ void apply_weather(Surface& s, const Sky& sky) {
     static const Noise kDrift(41, 9);
     const Vector3f& p = s.position;
     const float drift = static_cast<float>(kDrift.fbm(p.x(), p.y(), 2.2, 3, 0.6) + 0.4 * kDrift.at(p.x(), p.y(), 0.3));
-    const float depth = 1.25F * sky.snow * std::sqrt(s.sky_visibility) + 0.45F * drift + 0.75F * (up - 1) -
+    const float depth = 1.25F * sky.snow * std::sqrt(s.sky_visibility) + 0.45F * drift + 1.3F * (up - 1) -
                         0.75F * s.trodden + (s.translucency > 0 ? -0.15F : 0.0F);
     const float cover = static_cast<float>(smoothstep(0.30, 0.62, depth));
     s.albedo += cover * (Vector3f(0.84F, 0.86F, 0.89F) - s.albedo);
@@ -78,7 +78,7 @@ Vector3f shade(const Surface& s, const SkyDome& dome, const Vector3f& direction,
     const float mirror = 0.02F + 0.98F * std::pow(1 - facing, 5.0F);
     Vector3f away = direction - 2 * direction.dot(s.normal) * s.normal;
     away.z() = std::max(away.z(), 0.02F);
-    color += s.film * mirror * s.sky_visibility * dome.radiance(away.normalized());
+    color += s.film * mirror * (s.sky_visibility * dome.radiance(away.normalized()) - color);
   }
   return color;
 }

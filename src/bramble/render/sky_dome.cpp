@@ -80,6 +80,16 @@ SkyDome::SkyDome(const Sky& sky) : sky_(sky) {
   exposure_ = sky.exposure * std::pow(1.05F / std::max(light, 1e-5F), 0.85F);
 }
 
+SkyDome SkyDome::uniform(const Sky& sky, const Vector3f& radiance) {
+  SkyDome dome;
+  dome.sky_ = sky;
+  dome.sun_ = Vector3f::Zero();
+  dome.up_ = dome.down_ = dome.clear_light_ = radiance;
+  dome.dome_.assign(static_cast<std::size_t>(kWidth) * kHeight, radiance);
+  dome.haze_.assign(kHazeWidth, radiance);
+  return dome;
+}
+
 void SkyDome::integrate_clear_sky() {
   const Atmosphere air(sky_.turbidity);
   clear_.resize(static_cast<std::size_t>(kClearHeights) * kClearAzimuths);
@@ -166,7 +176,7 @@ Vector3f SkyDome::with_clouds(const Vector3f& direction) const {
 
 Vector3f SkyDome::fog(const Vector3f& direction) const {
   // Droplets scatter forward; what comes from the sky has been scattered many times.
-  return 0.5F * (up_ + 0.35F * down_) + sun_ * (0.10F + 0.030F * phase(direction.dot(sky_.sun_direction), 0.75F));
+  return 0.5F * (up_ + down_) + sun_ * (0.10F + 0.030F * phase(direction.dot(sky_.sun_direction), 0.75F));
 }
 
 Vector3f SkyDome::behind_fog(const Vector3f& color, const Vector3f& direction) const {

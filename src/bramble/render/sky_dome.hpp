@@ -12,6 +12,9 @@ namespace bramble {
 class SkyDome {
  public:
   explicit SkyDome(const Sky& sky);
+  /// Light of the same radiance from everywhere, no sun, exposure 1: the white furnace, in which a white surface must
+  /// vanish. Of `sky` only the air (haze, fog, rain) and what lies on surfaces count.
+  static SkyDome uniform(const Sky& sky, const Eigen::Vector3f& radiance);
 
   const Sky& sky() const { return sky_; }
   /// Radiance seen in `direction` (unit, M); below the horizon the haze's colour. With the sun's disc.
@@ -29,6 +32,7 @@ class SkyDome {
   float exposure() const { return exposure_; }
 
  private:
+  SkyDome() = default;
   void integrate_clear_sky();
   Eigen::Vector3f clear(const Eigen::Vector3f& direction) const;
   float cloud_density(float x, float y) const;
