@@ -33,6 +33,13 @@ void add_drive_options(CLI::App& cmd, DriveOptions& options) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   cmd.add_option("--start", options.simulation.start_s_m, "start this many metres further along the path");
+  cmd.add_option(
+         "--from-frame", options.simulation.first_frame,
+         "drive up to this frame without rendering or recording anything; the frame is the same as in the whole "
+         "drive")
+      ->check(CLI::NonNegativeNumber);
+  cmd.add_option("--variation-seed", options.variation_seed,
+                 "of what the scenario's variation draws (default: the scenario's seed)");
   cmd.add_option("--seed", options.simulation.seed, "of drivers and sensor noise (default: the scenario's)");
   cmd.add_option("--semantic-encoding", options.semantic_encoding,
                  "class images: mono8 (ids) or carla (bgra8, tag in red)")
@@ -59,8 +66,12 @@ std::unique_ptr<Simulation> start_drive(const std::string& scenario_name, DriveO
   // Mistakes in small files are told before the world is built.
   Rig::load(scenario.sensors);
   VehicleConfig::load(vehicle);
+  const std::uint64_t seed = options.variation_seed == 0 ? scenario.seed : options.variation_seed;
+  const auto sensors = scenario.sensors;
+  scenario = with_draws(scenario, draw_world(scenario, seed));
+  scenario.sensors = sensors;
   auto world = std::make_shared<const World>(build_world(scenario));
-  return make_simulation(scenario, std::move(world), vehicle, options.simulation);
+  return make_simulation(scenario, std::move(world), vehicle, options.simulation, nullptr, seed);
 }
 
 void save_trace(const Simulation& simulation, const DriveOptions& options) {

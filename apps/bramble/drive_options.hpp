@@ -16,6 +16,7 @@ struct DriveOptions {
   std::filesystem::path vehicle = "jeep";
   std::filesystem::path sensors;  ///< another objects.json than the scenario's
   std::filesystem::path save_trace;
+  std::uint64_t variation_seed = 0;  ///< 0: the scenario's seed
 };
 
 void add_drive_options(CLI::App& cmd, DriveOptions& options);

@@ -57,7 +57,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
       fail("{} exists already; choose another name or remove it", options->output);
 
     const auto simulation = start_drive(options->source.substr(4), drive);
-    const std::int64_t frames = simulation->frame_count();
+    const std::int64_t frames = simulation->frame_count() - drive.simulation.first_frame;
     const std::uint64_t bytes = simulation->bytes_per_frame() * static_cast<std::uint64_t>(frames);
     require_free_space(options->output, bytes + bytes / 50, "the bag");
 

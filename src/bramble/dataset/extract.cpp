@@ -16,6 +16,7 @@
 #include "bramble/core/progress.hpp"
 #include "bramble/dataset/dataset_writer.hpp"
 #include "bramble/dataset/pairing.hpp"
+#include "bramble/dataset/variation_log.hpp"
 
 namespace bramble {
 
@@ -301,6 +302,7 @@ ExtractReport extract(const ExtractOptions& options) {
     agree_on_settings(options.output, settings_of(options, names), options.resume);
     Progress progress("extracting", messages);
     for (auto& reader : readers) extraction.run_bag(*reader, progress);
+    write_variation_log(options.bags, names, options.output, options.recover ? Damage::kRecover : Damage::kRefuse);
     extraction.finish();
   } catch (const Interrupted&) {
     extraction.discard_if_empty();

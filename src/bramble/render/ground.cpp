@@ -253,6 +253,7 @@ void Ground::shade_ground(const Hit& hit, const Vector3f& direction, float u, fl
   s.sky_visibility = std::exp(-0.9F * looks.shelter);
   s.class_id = cover.dirt >= 0.5F ? terrain.dirt_id : terrain.grass_id;
   s.instance_id = kGroundInstanceId;
+  s.trodden = cover.wear;
 }
 
 void Ground::shade_water(Surface& s) const {

@@ -122,7 +122,7 @@ struct Renderer::Impl {
 
   const World& world;
   std::unique_ptr<RTCDeviceTy, void (*)(RTCDevice)> device;
-  SkyDome dome;
+  mutable SkyDome dome;  // of the weather in force
   StaticScene scene;
   mutable ActorScene actors;                    // poses of the frame in work
   mutable std::vector<LidarPoint> scan_points;  // [columns, channels] of the scan in work
@@ -151,6 +151,7 @@ struct Renderer::Impl {
     std::array<RayRequest, kTilePixels> shadow_rays;
     std::array<int, kTilePixels> shadow_pixel;
     std::array<bool, kTilePixels> blocked;
+    std::array<std::array<float, 2>, kTilePixels> in_disc;  // where in the sun's disc each pixel's shadow ray ends
   };
 
   // Rays asked of Embree, for the benchmark.
@@ -163,6 +164,16 @@ struct Renderer::Impl {
     const int block = index / 16, inside = index % 16;
     u = (block % (kTile / 4)) * 4 + inside % 4;
     v = (block / (kTile / 4)) * 4 + inside / 4;
+  }
+
+  // Two numbers in [0, 1) for a pixel's sample, such that neighbours differ as much as they can: half shadows become a
+  // fine even grain, and the samples of one pixel spread over the disc. (Jimenez, "Next Generation Post Processing in
+  // Call of Duty", 2014, for the pixel; Roberts' R2 sequence for the sample.)
+  static std::array<float, 2> point_in_disc(int u, int v, int sample) {
+    const auto fraction = [](double x) { return static_cast<float>(x - std::floor(x)); };
+    const double x = u, y = v, a = 0.06711056 * x + 0.00583715 * y, b = 0.00583715 * x + 0.06711056 * y + 0.37;
+    return {fraction(52.9829189 * fraction(a) + 0.7548776662466927 * sample),
+            fraction(52.9829189 * fraction(b) + 0.5698402909980532 * sample)};
   }
 
   // What a mirror sees: one more ray, its hit lit without a shadow ray of its own.
@@ -181,8 +192,9 @@ struct Renderer::Impl {
     intersect_one(scene.scene(), ray);
     if (ray.hit.geomID == RTC_INVALID_GEOMETRY_ID) return dome.radiance(direction);
     const Hit hit{ray.hit.geomID, ray.hit.primID, ray.hit.instID[0], ray.ray.tfar};
-    const Surface s = scene.surface(hit, origin, direction, pixel_angle * 2);
-    return through_haze(shade(s, world.sky, dome, direction, 0.6F), s.distance, direction, world.sky, dome);
+    Surface s = scene.surface(hit, origin, direction, pixel_angle * 2);
+    apply_weather(s, dome.sky());
+    return through_air(shade(s, dome, direction, 0.6F), s.distance, origin.z(), direction, dome);
   }
 
   // Radiance along each ray of the tile; fills hits and surfaces on the way.
@@ -202,9 +214,11 @@ struct Renderer::Impl {
         tile.surfaces[i] = scene.surface(tile.hits[i], ray.origin, ray.direction, pixel_angle);
       else
         continue;
-      if (!wants_sun(tile.surfaces[i], world.sky)) continue;
+      apply_weather(tile.surfaces[i], dome.sky());
+      if (!wants_sun(tile.surfaces[i], dome)) continue;
       const Surface& s = tile.surfaces[i];
-      tile.shadow_rays[shadows] = {s.position + kShadowStart * s.flat_normal, world.sky.sun_direction, kFar};
+      tile.shadow_rays[shadows] = {s.position + kShadowStart * s.flat_normal,
+                                   towards_sun(dome.sky(), tile.in_disc[i][0], tile.in_disc[i][1]), kFar};
       tile.shadow_pixel[shadows++] = i;
     }
     std::fill_n(tile.blocked.begin(), shadows, false);
@@ -221,7 +235,7 @@ struct Renderer::Impl {
         continue;
       }
       const Surface& s = tile.surfaces[i];
-      Vector3f color = shade(s, world.sky, dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
+      Vector3f color = shade(s, dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
       if (s.water) {
         // Fresnel's reflectance of water in Schlick's form, R0 = 0.02.
         const float cosine = std::clamp(-ray.direction.dot(s.normal), 0.0F, 1.0F);
@@ -231,7 +245,7 @@ struct Renderer::Impl {
         color = (1 - mirror) * color +
                 mirror * reflected(s.position + kShadowStart * Vector3f::UnitZ(), direction.normalized(), pixel_angle);
       }
-      out[i] = through_haze(color, s.distance, ray.direction, world.sky, dome);
+      out[i] = through_air(color, s.distance, ray.origin.z(), ray.direction, dome);
     }
   }
 
@@ -272,13 +286,15 @@ struct Renderer::Impl {
         us[count] = u;
         vs[count++] = v;
       }
-      const auto aim = [&](float du, float dv) {
-        for (int i = 0; i < count; ++i)
+      const auto aim = [&](float du, float dv, int sample) {
+        for (int i = 0; i < count; ++i) {
           tile.rays[i] = {view.origin, view.direction(static_cast<float>(us[i]) + du, static_cast<float>(vs[i]) + dv),
                           kFar};
+          tile.in_disc[i] = point_in_disc(us[i], vs[i], sample);
+        }
       };
       // 1. The ray through the centre gives the annotations, and the colour when it is the only one.
-      aim(0.5F, 0.5F);
+      aim(0.5F, 0.5F, 0);
       if (log) log->primary[number].assign(tile.rays.begin(), tile.rays.begin() + count);
       radiance(tile, count, pixel_angle, color.data(), log ? &log->shadow[number] : nullptr);
       for (int i = 0; i < count; ++i) {
@@ -294,13 +310,13 @@ struct Renderer::Impl {
         std::fill_n(sum.begin(), count, Vector3f::Zero());
         for (int a = 0; a < n; ++a)
           for (int b = 0; b < n; ++b) {
-            aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n);
+            aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n, a * n + b);
             radiance(tile, count, pixel_angle, color.data(), nullptr);
-            for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], world.sky.exposure);
+            for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], dome.exposure());
           }
         for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
       } else {
-        for (int i = 0; i < count; ++i) color[i] = tone_map(color[i], world.sky.exposure);
+        for (int i = 0; i < count; ++i) color[i] = tone_map(color[i], dome.exposure());
       }
       for (int i = 0; i < count; ++i) {
         std::uint8_t* bgra = frame.bgra.at(us[i], vs[i]);
@@ -353,8 +369,9 @@ struct Renderer::Impl {
           const bool on_actor = !actors.empty() && actor_hits[i].any();
           if (!on_actor && !hits[i].any()) continue;
           const Hit& hit = on_actor ? actor_hits[i] : hits[i];
-          const Surface s = on_actor ? actors.surface(hit, origin, rays[i].direction)
-                                     : scene.surface(hit, origin, rays[i].direction, 0.003F);
+          Surface s = on_actor ? actors.surface(hit, origin, rays[i].direction)
+                               : scene.surface(hit, origin, rays[i].direction, 0.003F);
+          apply_weather(s, dome.sky());
           const float cosine = std::abs(s.flat_normal.dot(rays[i].direction));
           if (s.water && cosine < 0.5F) continue;  // still water mirrors a flat beam away
           const int index = (first + i) * lidar.channels + channel;
@@ -388,6 +405,8 @@ void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::ve
                       CameraFrame& frame) const {
   impl_->render(camera, X_MC, actors, frame, nullptr);
 }
+
+void Renderer::relight(const Sky& sky) const { impl_->dome = SkyDome(sky); }
 
 void Renderer::scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors,
                     std::uint64_t noise_index, std::vector<LidarPoint>& points) const {

@@ -83,6 +83,9 @@ class Renderer {
   void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors, std::uint64_t noise_index,
             std::vector<LidarPoint>& points) const;
 
+  /// Puts the world under another sky and weather from the next frame or scan on. Takes some tenths of a second.
+  void relight(const Sky& sky) const;
+
   /// Times frames, scans and bare traversal (render_bench.hpp makes figures of it).
   RenderBench bench(const CameraModel& camera, const LidarModel& lidar, const std::vector<Pose>& eyes,
                     const std::vector<Pose>& lidars) const;

@@ -27,6 +27,8 @@ struct Surface {
   float sky_visibility = 1;  ///< 0…1: how much of the sky's light gets here
   float fineness = 0;        ///< 0…1: whether many blades or leaves share the pixel
   float gloss = 0;           ///< strength of the sun's highlight
+  float film = 0;            ///< 0…1: how far a film of water mirrors the sky
+  float trodden = 0;         ///< 0…1: where wheels go, snow does not stay
   bool water = false;
   ClassId class_id = kIgnoreId;
   std::uint32_t instance_id = 0;

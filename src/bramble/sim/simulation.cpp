@@ -3,8 +3,13 @@
 #include <algorithm>
 
 #include "bramble/core/error.hpp"
+#include "bramble/world/world_builder.hpp"
 
 namespace bramble {
+
+namespace {
+const std::string kVariationTopic = "/bramble/variation";
+}  // namespace
 
 Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
                        SimulationOptions options, std::shared_ptr<const Renderer> renderer)
@@ -16,13 +21,9 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
   if (options_.seed == 0) options_.seed = world_->seed;
   rig_.resize_cameras(options_.width, options_.height);
   list_publications();
-  require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
-  needed_.assign(rig_.sensors.size(), false);
-  for (std::size_t i = 0; i < publications_.size(); ++i) {
-    if (!topic_wanted(publications_[i].topic.name, options_.topics)) continue;
-    wanted_.push_back(i);
-    for (const std::size_t sensor : publications_[i].sensors) needed_[sensor] = true;
-  }
+  if (std::find(options_.topics.begin(), options_.topics.end(), kVariationTopic) == options_.topics.end())
+    require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
+  choose_publications();
   plan_views();
   frame_.readings.resize(rig_.sensors.size());
 
@@ -32,7 +33,7 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
   driver_options.seed = options_.seed;
   driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options);
   frames_ = driver_->frame_count();
-  if (options_.frames > 0) frames_ = options_.frames;
+  if (options_.frames > 0) frames_ = options_.first_frame + options_.frames;
   const Pose start = driver_->start();
   vehicle_ = std::make_unique<Vehicle>(*world_, *vehicle_config_, start);
   trace_.scenario = world_->name;
@@ -44,6 +45,52 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
 }
 
 Simulation::~Simulation() = default;
+
+void Simulation::choose_publications() {
+  wanted_.clear();
+  needed_.assign(rig_.sensors.size(), false);
+  for (std::size_t i = 0; i < publications_.size(); ++i) {
+    if (!topic_wanted(publications_[i].topic.name, options_.topics)) continue;
+    wanted_.push_back(i);
+    for (const std::size_t sensor : publications_[i].sensors) needed_[sensor] = true;
+  }
+}
+
+void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
+  const auto check = [this] {
+    require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
+  };
+  if (scenario.variation.empty()) return check();
+  varied_ = scenario;
+  variation_seed_ = seed;
+  Publication p;
+  p.topic = {kVariationTopic, std::string(std_msgs::String::kType), false};
+  p.bytes = 128 + 64 * scenario.variation.size();
+  p.due = [this] { return sensors_due(); };
+  p.build = [this] {
+    std_msgs::String text;
+    text.data =
+        nlohmann::ordered_json{{"frame", frame_.index}, {"seed", variation_seed_}, {"draws", to_json(draws_)}}.dump();
+    return serialize(text);
+  };
+  // Before the sensors, so that who reads on knows what a picture was made with.
+  const auto first_sensor = std::find_if(publications_.begin(), publications_.end(),
+                                         [](const Publication& other) { return !other.sensors.empty(); });
+  publications_.insert(first_sensor, std::move(p));
+  check();
+  choose_publications();
+}
+
+void Simulation::draw() {
+  VariationDraws draws = draw_variation(*varied_, variation_seed_, static_cast<double>(frame_.index) * kFrameS);
+  if (draws == draws_) return;
+  draws_ = std::move(draws);
+  const bool only_once = std::all_of(varied_->variation.begin(), varied_->variation.end(),
+                                     [](const VariationRule& rule) { return rule.once(); });
+  if (only_once) return;  // the world was made with them
+  const Scenario now = with_draws(*varied_, draws_);
+  next_sky_ = make_sky(now.sky, now.seed);
+}
 
 std::vector<TopicInfo> Simulation::topics() const {
   std::vector<TopicInfo> result;
@@ -217,6 +264,8 @@ void Simulation::render(const std::vector<bool>& which) {
   if (std::find(which.begin(), which.end(), true) == which.end()) return;
   if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
   if (!look_) look_ = std::make_unique<VehicleLook>(*vehicle_config_);
+  if (next_sky_) renderer_->relight(*next_sky_);
+  next_sky_.reset();
   const std::vector<Actor> nobody;
   const std::vector<Actor> vehicle = look_->actors(frame_.state);
   for (View& view : views_) {
@@ -254,6 +303,7 @@ bool Simulation::advance() {
   row.yaw_rad = quantized(rpy_of(frame_.state.X_MB.linear()).z());
   row.speed_mps = quantized(frame_.state.speed_mps());
   trace_.rows.push_back(row);
+  if (varied_ && sensors_due()) draw();
   render(sensors_due() ? needed_ : std::vector<bool>(needed_.size(), false));
   next_publication_ = 0;
   return true;
@@ -265,7 +315,7 @@ std::optional<Message> Simulation::next() {
     if (frame_.index < 0 || next_publication_ >= wanted_.size())
       if (!advance()) return std::nullopt;
     const Publication& publication = publications_[wanted_[next_publication_++]];
-    if (publication.once && frame_.index > 0) continue;
+    if (frame_.index < options_.first_frame || (publication.once && frame_.index > options_.first_frame)) continue;
     if (publication.due && !publication.due()) continue;
     if (!publication.sensors.empty() && !sensors_due()) continue;
     Message message;
@@ -278,9 +328,12 @@ std::optional<Message> Simulation::next() {
 
 std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
                                             const std::filesystem::path& vehicle_file, SimulationOptions options,
-                                            std::shared_ptr<const Renderer> renderer) {
-  return std::make_unique<Simulation>(std::move(world), scenario.drive, Rig::load(scenario.sensors),
-                                      VehicleConfig::load(vehicle_file), std::move(options), std::move(renderer));
+                                            std::shared_ptr<const Renderer> renderer, std::uint64_t variation_seed) {
+  auto simulation =
+      std::make_unique<Simulation>(std::move(world), scenario.drive, Rig::load(scenario.sensors),
+                                   VehicleConfig::load(vehicle_file), std::move(options), std::move(renderer));
+  simulation->vary(scenario, variation_seed == 0 ? scenario.seed : variation_seed);
+  return simulation;
 }
 
 }  // namespace bramble

@@ -22,6 +22,7 @@ struct SimulationOptions {
   int sensor_every = 1;              ///< cameras and LiDARs deliver in every n-th frame, from the first on
   double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
   std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
+  std::int64_t first_frame = 0;      ///< frames before it are driven, but nothing is rendered or sent; counts in frames
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
   StampNs first_stamp_ns = kNsPerSecond;
 };
@@ -53,6 +54,11 @@ class Simulation final : public Source {
   Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
              SimulationOptions options, std::shared_ptr<const Renderer> renderer = nullptr);
   ~Simulation() override;
+
+  /// From now on `sky:` changes as the scenario's variation says; the world must have been made with draw_world() of
+  /// the same seed. Adds the topic /bramble/variation: JSON text of the draws in force, with every frame of the
+  /// sensors.
+  void vary(const Scenario& scenario, std::uint64_t seed);
 
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
@@ -93,10 +99,12 @@ class Simulation final : public Source {
     CameraFrame frame;
   };
   void list_publications();
+  void choose_publications();
+  void draw();
   void list_sensor(std::size_t index);
   void plan_views();
   void render(const std::vector<bool>& which);  // per sensor
-  bool sensors_due() const { return frame_.index % options_.sensor_every == 0; }
+  bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
 
   std::shared_ptr<const World> world_;
   Rig rig_;
@@ -114,11 +122,17 @@ class Simulation final : public Source {
   std::size_t next_publication_ = 0;
   SimFrame frame_;
   Trace trace_;
+  std::optional<Scenario> varied_;  // with variation_seed_: what the draws come from
+  std::uint64_t variation_seed_ = 0;
+  VariationDraws draws_;         // in force
+  std::optional<Sky> next_sky_;  // for the renderer, when it renders next
 };
 
-/// The scenario's world with the rig it names and a vehicle file, ready to drive.
+/// The scenario's world with the rig it names and a vehicle file, ready to drive. A scenario with variation changes as
+/// it says: give the one that the world was built from, and the seed of its draws.
 std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
                                             const std::filesystem::path& vehicle_file, SimulationOptions options,
-                                            std::shared_ptr<const Renderer> renderer = nullptr);
+                                            std::shared_ptr<const Renderer> renderer = nullptr,
+                                            std::uint64_t variation_seed = 0);
 
 }  // namespace bramble

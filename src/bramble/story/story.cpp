@@ -102,6 +102,7 @@ class Story {
     auto& entry = worlds_[other];
     if (!entry.world) {
       entry.scenario = load_scenario(other ? options_.other_scenario : options_.scenario, options_.home);
+      entry.scenario = with_draws(entry.scenario, draw_world(entry.scenario, entry.scenario.seed));
       entry.world = std::make_shared<const World>(build_world(entry.scenario));
       entry.renderer = std::make_shared<const Renderer>(*entry.world);
       spdlog::info("world «{}»: {} things, {:.0f} million triangles as seen", entry.world->name,

@@ -5,7 +5,10 @@
 #include <set>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/yaml.hpp"
+#include "bramble/world/sun_position.hpp"
+#include "bramble/world/weather.hpp"
 
 namespace bramble {
 namespace {
@@ -131,12 +134,47 @@ void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario
 }
 
 void read_sky(YamlBlock block, SkyScenario& sky) {
+  // 1. A weather by name, the sun by date, time and place: single values given beside them come after.
+  std::string weather, date, time;
+  block.get("weather", weather);
+  if (!weather.empty() && !set_weather(weather, sky)) {
+    const std::string nearest = nearest_word(weather, weather_names());
+    block.complain("weather", fmt::format("is '{}'{}; there are: {}", weather,
+                                          nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest),
+                                          fmt::join(weather_names(), ", ")));
+  }
+  PlaceAndTime when;
+  block.get("date", date);
+  block.get("time", time);
+  block.get("utc_offset_h", when.utc_offset_h, -14, 14);
+  block.get("latitude_deg", when.latitude_deg, -90, 90);
+  block.get("longitude_deg", when.longitude_deg, -180, 180);
+  if (!date.empty() && !parse_date(date, when))
+    block.complain("date", fmt::format("is '{}', must be like 2026-06-21", date));
+  if (!time.empty() && !parse_time(time, when))
+    block.complain("time", fmt::format("is '{}', must be like \"15:30\", in quotes", time));
+  if (!time.empty() || !date.empty()) {
+    const SunPosition sun = sun_position(when);
+    sky.sun_azimuth_deg = sun.azimuth_deg;
+    sky.sun_elevation_deg = sun.elevation_deg;
+    for (const char* key : {"sun_azimuth_deg", "sun_elevation_deg"})
+      if (block.has(key)) block.complain(key, "stands beside a date or time, which says where the sun is; keep one");
+  }
+  // 2. Single values.
   block.get("sun_azimuth_deg", sky.sun_azimuth_deg, -360, 360);
-  block.get("sun_elevation_deg", sky.sun_elevation_deg, 2, 90);
+  block.get("sun_elevation_deg", sky.sun_elevation_deg, -90, 90);
+  block.get("sun_size_deg", sky.sun_size_deg, 0, 5);
   block.get("turbidity", sky.turbidity, 1.7, 10);
   block.get("cloud_cover", sky.cloud_cover, 0, 1);
   block.get("cloud_seed", sky.cloud_seed);
   block.get("haze_distance_m", sky.haze_distance_m, 20, 1e6);
+  block.get("fog_visibility_m", sky.fog_visibility_m, 0, 1e6);
+  if (sky.fog_visibility_m > 0 && sky.fog_visibility_m < 5)
+    block.complain("fog_visibility_m", fmt::format("is {}, must be at least 5, or 0 for no fog", sky.fog_visibility_m));
+  block.get("fog_height_m", sky.fog_height_m, 1, 2000);
+  block.get("rain", sky.rain, 0, 1);
+  block.get("wetness", sky.wetness, 0, 1);
+  block.get("snow", sky.snow, 0, 1);
   block.get("exposure", sky.exposure, 0.05, 20);
 }
 
@@ -174,6 +212,7 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
   YamlBlock drive = root.block("drive");
   drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
   drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);
+  scenario.variation = read_variation(root);
 
   scenario.ontology = resolved(ontology, scenario_folder, home);
   scenario.assets = resolved(assets, scenario_folder, home);
@@ -187,17 +226,25 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
 }  // namespace
 
 Scenario load_scenario(const fs::path& file, const fs::path& home) {
-  YamlReader reader(file);
+  const std::string text = read_text_file(file);
+  YamlReader reader(text, file.string());
   Scenario scenario = read(reader, fs::absolute(file).parent_path(), home);
-  scenario.file = file;
+  scenario.file = fs::absolute(file);
+  scenario.home = home;
+  scenario.text = text;
   if (scenario.name.empty()) scenario.name = file.stem().string();
+  check_variation(scenario);
   return scenario;
 }
 
-Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home) {
+Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home,
+                        const fs::path& folder) {
   YamlReader reader(text, name);
-  Scenario scenario = read(reader, {}, home);
+  Scenario scenario = read(reader, folder, home);
+  scenario.home = home;
+  scenario.text = text;
   if (scenario.name.empty()) scenario.name = name;
+  check_variation(scenario);
   return scenario;
 }
 

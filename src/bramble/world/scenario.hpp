@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "bramble/world/variation.hpp"
+
 namespace bramble {
 
 /// A scenario file, block by block; docs/scenario.md explains it for users. Every struct is one YAML block, every
@@ -92,14 +94,19 @@ struct GroundScenario {
   std::array<double, 3> water_tint = {1, 1, 1};
 };
 
-/// `sky:` sun, haze and clouds.
+/// `sky:` sun, clouds, air and weather. The scenario may name a weather, and a date, time and place for the sun: they
+/// set these.
 struct SkyScenario {
-  double sun_azimuth_deg = 220;  ///< counter-clockwise from the map's x axis (east)
-  double sun_elevation_deg = 38;
+  double sun_azimuth_deg = 220;   ///< counter-clockwise from the map's x axis (east)
+  double sun_elevation_deg = 38;  ///< below 0: dusk and night
+  double sun_size_deg = 0.533;    ///< diameter of its disc; 0: shadows with hard edges
   double turbidity = 3;
   double cloud_cover = 0.35;
   std::uint64_t cloud_seed = 0;  ///< 0: the scenario's seed
   double haze_distance_m = 900;
+  double fog_visibility_m = 0;  ///< meteorological range at height 0; 0: no fog
+  double fog_height_m = 25;
+  double rain = 0, wetness = 0, snow = 0;  ///< 0…1
   double exposure = 1;
 };
 
@@ -111,6 +118,8 @@ struct DriveScenario {
 
 struct Scenario {
   std::filesystem::path file;  ///< where it was read from
+  std::filesystem::path home;  ///< what its relative paths mean when they are not beside it
+  std::string text;            ///< as it was read
   std::string name;
   std::uint64_t seed = 1;
   std::filesystem::path ontology = "ontologies/bramble.yaml";
@@ -123,13 +132,15 @@ struct Scenario {
   std::vector<LayerScenario> layers;  ///< `vegetation:` then `rubble:`
   SkyScenario sky;
   DriveScenario drive;
+  std::vector<VariationRule> variation;  ///< the values above are those of the file: see with_draws()
 };
 
 /// Reads a scenario. A relative path inside it (ontology, assets, sensors) means the scenario's folder if it is there,
 /// else `home` (the folder that holds ontologies/); the result holds full paths. Throws one Error that lists every
 /// mistake with file, line, key, value and the range or the choices.
 Scenario load_scenario(const std::filesystem::path& file, const std::filesystem::path& home);
-/// The same for text; `name` stands in messages, relative paths mean `home`.
-Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home);
+/// The same for text; `name` stands in messages, relative paths mean `folder` if what they name is there, else `home`.
+Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home,
+                        const std::filesystem::path& folder = {});
 
 }  // namespace bramble

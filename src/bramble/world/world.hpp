@@ -51,13 +51,19 @@ struct Instance {
 
 /// Sun, sky and clouds. Light is in relative units: a sunlit white wall facing the sun has radiance about 1.
 struct Sky {
-  Eigen::Vector3f sun_direction{0.4F, 0.3F, 0.85F};  ///< unit, in M, towards the sun
-  Eigen::Vector3f sun_color{1.0F, 0.94F, 0.84F};     ///< linear RGB irradiance of the sun's beam
-  float turbidity = 3.0F;                            ///< 2 clear … 8 hazy
-  float cloud_cover = 0.4F;                          ///< 0…1
+  Eigen::Vector3f sun_direction{0.4F, 0.3F, 0.85F};  ///< unit, in M, towards the sun; may be below the horizon
+  float sun_radius_rad = 0.00465F;                   ///< of its disc; 0: shadows with hard edges
+  Eigen::Vector3f sun_color{1.0F, 0.94F, 0.84F};     ///< linear RGB of its beam in clear air: irradiance / pi
+  float turbidity = 3.0F;                            ///< 1.7 clear … 10 hazy
+  float cloud_cover = 0.4F;                          ///< 0…1; from 0.8 on the clouds close and the sun goes
   std::uint64_t cloud_seed = 0;
   float haze_distance_m = 900;  ///< distance at which the far hills have lost 63 % of their contrast
-  float exposure = 1.0F;        ///< factor before tone mapping
+  float fog_per_m = 0;          ///< extinction of fog at height 0
+  float fog_height_m = 25;      ///< over which fog thins to 37 %
+  float rain = 0;               ///< 0…1: darkens the clouds, veils the distance
+  float wetness = 0;            ///< 0…1: of all surfaces
+  float snow = 0;               ///< 0…1: of what lies open to the sky
+  float exposure = 1.0F;        ///< factor on the automatic exposure
 };
 
 /// A whole generated world. Immutable once made; map frame M: origin at the terrain's centre, metres.

@@ -8,6 +8,7 @@
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/yaml.hpp"
+#include "bramble/world/atmosphere.hpp"
 #include "bramble/world/path_shape.hpp"
 #include "bramble/world/scatter.hpp"
 #include "bramble/world/terrain_builder.hpp"
@@ -46,22 +47,6 @@ std::vector<ScatterAsset> assets_of(const LayerScenario& layer, const Scenario& 
            (scenario.assets / layer.class_name).string(), fmt::join(there, ", "));
   }
   return chosen;
-}
-
-Sky make_sky(const SkyScenario& scenario, std::uint64_t seed) {
-  Sky sky;
-  const double azimuth = scenario.sun_azimuth_deg * std::numbers::pi / 180;
-  const double elevation = scenario.sun_elevation_deg * std::numbers::pi / 180;
-  sky.sun_direction = Eigen::Vector3d(std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth),
-                                      std::sin(elevation))
-                          .cast<float>();
-  sky.sun_color = sun_beam(elevation, scenario.turbidity);
-  sky.turbidity = static_cast<float>(scenario.turbidity);
-  sky.cloud_cover = static_cast<float>(scenario.cloud_cover);
-  sky.cloud_seed = scenario.cloud_seed ? scenario.cloud_seed : seed;
-  sky.haze_distance_m = static_cast<float>(scenario.haze_distance_m);
-  sky.exposure = static_cast<float>(scenario.exposure);
-  return sky;
 }
 
 void tint(World& world, int material, const std::array<double, 3>& factor) {
@@ -126,22 +111,27 @@ World grow_world(const Scenario& scenario, World stock, const std::vector<WorldA
   return world;
 }
 
-Eigen::Vector3f sun_beam(double elevation_rad, double turbidity) {
-  const auto transmittance = [](double elevation, double air_turbidity) {
-    const double degrees = elevation * 180 / std::numbers::pi;
-    const double air_mass = 1 / (std::sin(elevation) + 0.15 * std::pow(degrees + 3.885, -1.253));
-    const double wavelength_um[3] = {0.63, 0.55, 0.46};
-    Eigen::Vector3d result;
-    for (int c = 0; c < 3; ++c) {
-      const double rayleigh = 0.008735 * std::pow(wavelength_um[c], -4.08);
-      const double aerosols = (0.04608 * air_turbidity - 0.04586) * std::pow(wavelength_um[c], -1.3);
-      result[c] = std::exp(-(rayleigh + aerosols) * air_mass);
-    }
-    return result;
-  };
-  const Eigen::Vector3d luminance(0.2126, 0.7152, 0.0722);
-  const double reference = luminance.dot(transmittance(40 * std::numbers::pi / 180, 3.0));
-  return (transmittance(elevation_rad, turbidity) / reference).cast<float>();
+Sky make_sky(const SkyScenario& scenario, std::uint64_t seed) {
+  Sky sky;
+  const double azimuth = scenario.sun_azimuth_deg * std::numbers::pi / 180;
+  const double elevation = scenario.sun_elevation_deg * std::numbers::pi / 180;
+  sky.sun_direction = Eigen::Vector3d(std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth),
+                                      std::sin(elevation))
+                          .cast<float>();
+  sky.sun_radius_rad = static_cast<float>(0.5 * scenario.sun_size_deg * std::numbers::pi / 180);
+  sky.sun_color = Atmosphere(scenario.turbidity).sun_at_ground(std::sin(elevation));
+  sky.turbidity = static_cast<float>(scenario.turbidity);
+  sky.cloud_cover = static_cast<float>(scenario.cloud_cover);
+  sky.cloud_seed = scenario.cloud_seed ? scenario.cloud_seed : seed;
+  sky.haze_distance_m = static_cast<float>(scenario.haze_distance_m);
+  // Koschmieder: at the visibility a contrast has fallen to 2 %.
+  sky.fog_per_m = scenario.fog_visibility_m > 0 ? static_cast<float>(3.912 / scenario.fog_visibility_m) : 0.0F;
+  sky.fog_height_m = static_cast<float>(scenario.fog_height_m);
+  sky.rain = static_cast<float>(scenario.rain);
+  sky.wetness = static_cast<float>(scenario.wetness);
+  sky.snow = static_cast<float>(scenario.snow);
+  sky.exposure = static_cast<float>(scenario.exposure);
+  return sky;
 }
 
 std::uint64_t fingerprint(const World& world) {
@@ -177,7 +167,9 @@ std::uint64_t fingerprint(const World& world) {
   }
   print.add(world.sky.sun_direction.data(), 3);
   print.add(world.sky.sun_color.data(), 3);
-  for (float value : {world.sky.turbidity, world.sky.cloud_cover, world.sky.haze_distance_m, world.sky.exposure})
+  for (float value : {world.sky.turbidity, world.sky.cloud_cover, world.sky.haze_distance_m, world.sky.exposure,
+                      world.sky.sun_radius_rad, world.sky.fog_per_m, world.sky.fog_height_m, world.sky.rain,
+                      world.sky.wetness, world.sky.snow})
     print.add_value(value);
   print.add_value(world.sky.cloud_seed);
   return print.value();

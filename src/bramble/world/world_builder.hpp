@@ -22,10 +22,9 @@ struct WorldAsset {
 /// numbers; everything else is made here. Meshes that no layer scatters stay in the world.
 World grow_world(const Scenario& scenario, World stock, const std::vector<WorldAsset>& assets);
 
-/// Sun's beam through the air (linear RGB): transmittance by Rayleigh scattering and Ångström's aerosols for the given
-/// turbidity (Preetham et al., "A practical analytic model for daylight", SIGGRAPH 1999, appendix), with Kasten's air
-/// mass; scaled so that a white wall facing a sun 40 degrees high through air of turbidity 3 has luminance 1.
-Eigen::Vector3f sun_beam(double elevation_rad, double turbidity);
+/// The sky of a scenario: the sun's place, and its beam through the air (Atmosphere). `seed`: for the clouds, unless
+/// the scenario has one for them.
+Sky make_sky(const SkyScenario& scenario, std::uint64_t seed);
 
 /// A number that changes with any byte of the world that shows (FNV-1a over its arrays); for tests of determinism.
 std::uint64_t fingerprint(const World& world);

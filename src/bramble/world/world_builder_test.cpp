@@ -79,17 +79,5 @@ TEST(WorldBuilder, SaysWhichAssetsAreMissing) {
   EXPECT_THAT(message_of(scenario), HasSubstr("holds none"));
 }
 
-TEST(SunBeam, IsWhiteHighAndRedLow) {
-  const Eigen::Vector3f high = sun_beam(0.7, 3);
-  const Eigen::Vector3f low = sun_beam(0.15, 3);
-  const Eigen::Vector3f hazy = sun_beam(0.15, 6);
-  EXPECT_NEAR(high.dot(Eigen::Vector3f(0.2126F, 0.7152F, 0.0722F)), 1, 0.02);
-  EXPECT_GT(high[0] / high[2], 1.0F);
-  EXPECT_GT(low[0] / low[2], high[0] / high[2]);
-  EXPECT_GT(hazy[0] / hazy[2], low[0] / low[2]);
-  EXPECT_LT(low[1], high[1]);
-  EXPECT_LT(hazy[1], low[1]);
-}
-
 }  // namespace
 }  // namespace bramble
