@@ -11,6 +11,21 @@
 
 namespace bramble {
 
+Pose path_view(const World& world, double s_m, double eye_height_m, bool reverse) {
+  Eigen::Vector3d forward = world.path.tangent_at(s_m) * (reverse ? -1.0 : 1.0);
+  // Pitch with the slope of the next few metres, as a vehicle does, and 3 degrees down to see the ground.
+  const Eigen::Vector3d ahead = world.path.point_at(s_m + (reverse ? -3.0 : 3.0)) - world.path.point_at(s_m);
+  forward.z() = ahead.z() / std::max(ahead.head<2>().norm(), 0.1) - 0.052;
+  forward.normalize();
+  const Eigen::Vector3d right = forward.cross(Eigen::Vector3d::UnitZ()).normalized();
+  Pose X_MC = Pose::Identity();
+  X_MC.linear().col(0) = right;
+  X_MC.linear().col(1) = forward.cross(right);
+  X_MC.linear().col(2) = forward;
+  X_MC.translation() = world.path.point_at(s_m) + Eigen::Vector3d(0, 0, eye_height_m);
+  return X_MC;
+}
+
 Panorama drive_panorama(const World& world, const Renderer& renderer, const CameraModel& camera, int frames,
                         double eye_height_m, bool reverse) {
   Panorama panorama;
@@ -20,19 +35,7 @@ Panorama drive_panorama(const World& world, const Renderer& renderer, const Came
   for (int i = 0; i < frames; ++i) {
     throw_if_interrupted();
     const double s = length * i / frames;
-    const Eigen::Vector3d position = world.path.point_at(s) + Eigen::Vector3d(0, 0, eye_height_m);
-    Eigen::Vector3d forward = world.path.tangent_at(s) * (reverse ? -1.0 : 1.0);
-    // Pitch with the slope of the next few metres, as a vehicle does, and 3 degrees down to see the ground.
-    const Eigen::Vector3d ahead = world.path.point_at(s + (reverse ? -3.0 : 3.0)) - world.path.point_at(s);
-    forward.z() = ahead.z() / std::max(ahead.head<2>().norm(), 0.1) - 0.052;
-    forward.normalize();
-    const Eigen::Vector3d right = forward.cross(Eigen::Vector3d::UnitZ()).normalized();
-    Pose X_MC = Pose::Identity();
-    X_MC.linear().col(0) = right;
-    X_MC.linear().col(1) = forward.cross(right);
-    X_MC.linear().col(2) = forward;
-    X_MC.translation() = position;
-    renderer.render(camera, X_MC, {}, frame);
+    renderer.render(camera, path_view(world, s, eye_height_m, reverse), {}, frame);
 
     ImageU8 rgb(camera.width, camera.height, 3);
     for (std::size_t p = 0; p < rgb.pixel_count(); ++p)

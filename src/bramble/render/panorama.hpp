@@ -18,6 +18,10 @@ struct Panorama {
       frames_with_class;  ///< [classes] share of the frames in which it has at least 0.1 % of the pixels
 };
 
+/// Where a camera `eye_height_m` above the path at arc length `s_m` looks along it (backwards with `reverse`), with the
+/// slope of the next metres and pitched down a little: the pose of its optical frame.
+Pose path_view(const World& world, double s_m, double eye_height_m, bool reverse);
+
 /// `frames` views from `eye_height_m` above the path, looking along it (backwards with `reverse`), pitched down a
 /// little.
 Panorama drive_panorama(const World& world, const Renderer& renderer, const CameraModel& camera, int frames,
