@@ -249,8 +249,43 @@ struct Renderer::Impl {
     }
   }
 
+  // Where the surface point of a ray was in the picture of the frame before, and how far it has come since.
+  struct Flow {
+    Eigen::Isometry3f now_to_before_C;               // of points that stand still, and of the sky's directions
+    std::vector<Eigen::Isometry3f> actors_M_before;  // from M now to M before, per actor
+    Eigen::Isometry3f X_CM_before;
+    Eigen::Isometry3f X_CM_now;
+  };
+  static Flow flow_of(const Pose& X_MC, const std::vector<Actor>& actor_list, const FrameRequest& request) {
+    if (!request.X_MA_before.empty() && request.X_MA_before.size() != actor_list.size())
+      fail("{} actors were given, but {} poses of the frame before", actor_list.size(), request.X_MA_before.size());
+    Flow flow;
+    flow.X_CM_before = request.X_MC_before.inverse().cast<float>();
+    flow.X_CM_now = X_MC.inverse().cast<float>();
+    flow.now_to_before_C = (request.X_MC_before.inverse() * X_MC).cast<float>();
+    for (std::size_t i = 0; i < request.X_MA_before.size(); ++i)
+      flow.actors_M_before.push_back((request.X_MA_before[i] * actor_list[i].X_MA.inverse()).cast<float>());
+    return flow;
+  }
+  Eigen::Vector2f moved(const Flow& flow, const View& view, const Tile& tile, int i, float u, float v) const {
+    const bool hit = tile.on_actor[i] || tile.hits[i].any();
+    Vector3f before;
+    if (!hit) {
+      before = flow.now_to_before_C.linear() * (flow.X_CM_now.linear() * tile.rays[i].direction);
+    } else {
+      Vector3f p_M = tile.surfaces[i].position;
+      if (tile.on_actor[i] && !flow.actors_M_before.empty())
+        p_M = flow.actors_M_before[tile.actor_hits[i].instance] * p_M;
+      before = flow.X_CM_before * p_M;
+    }
+    if (before.z() <= 1e-3F) return Eigen::Vector2f::Zero();
+    const auto width = static_cast<float>(view.camera.width), height = static_cast<float>(view.camera.height);
+    return {(u - (view.focal * before.x() / before.z() + 0.5F * width)) / width,
+            (v - (view.focal * before.y() / before.z() + 0.5F * height)) / height};
+  }
+
   void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actor_list, CameraFrame& frame,
-              RayLog* log) const {
+              const FrameRequest& request, RayLog* log) const {
     if (camera.width < 1 || camera.height < 1 || camera.samples_per_axis < 1)
       fail("a camera of {}x{} pixels cannot be rendered", camera.width, camera.height);
     const auto fit = [&](auto& image, int channels) {
@@ -261,7 +296,18 @@ struct Renderer::Impl {
     fit(frame.semantic, 1);
     fit(frame.instance, 1);
     fit(frame.depth_m, 1);
+    const int classes = static_cast<int>(world.ontology.size());
+    const auto fit_if = [&](bool wanted, ImageF32& image, int channels) {
+      if (wanted)
+        fit(image, channels);
+      else
+        image = {};
+    };
+    fit_if(request.normal, frame.normal, 3);
+    fit_if(request.flow, frame.flow, 2);
+    fit_if(request.coverage, frame.coverage, classes);
     actors.update(actor_list);
+    const Flow flow = request.flow ? flow_of(X_MC, actor_list, request) : Flow{};
     const View view{camera, X_MC.translation().cast<float>(), X_MC.linear().cast<float>(),
                     static_cast<float>(camera.focal_px())};
     const Vector3f forward = view.R_MC.col(2);
@@ -303,7 +349,26 @@ struct Renderer::Impl {
         *frame.instance.at(us[i], vs[i]) = hit ? tile.surfaces[i].instance_id : kSkyInstanceId;
         *frame.depth_m.at(us[i], vs[i]) =
             hit ? std::min(tile.surfaces[i].distance * tile.rays[i].direction.dot(forward), kSkyDepth) : kSkyDepth;
+        if (request.normal) {
+          const Vector3f n_C = hit ? Vector3f(view.R_MC.transpose() * tile.surfaces[i].flat_normal) : Vector3f::Zero();
+          std::copy_n(n_C.data(), 3, frame.normal.at(us[i], vs[i]));
+        }
+        if (request.flow) {
+          const Eigen::Vector2f by =
+              moved(flow, view, tile, i, static_cast<float>(us[i]) + 0.5F, static_cast<float>(vs[i]) + 0.5F);
+          std::copy_n(by.data(), 2, frame.flow.at(us[i], vs[i]));
+        }
+        if (request.coverage) std::fill_n(frame.coverage.at(us[i], vs[i]), classes, 0.0F);
       }
+      const auto cover = [&](float share) {
+        if (!request.coverage) return;
+        for (int i = 0; i < count; ++i) {
+          const bool hit = tile.on_actor[i] || tile.hits[i].any();
+          const ClassId id = hit ? tile.surfaces[i].class_id : sky_class;
+          if (id < classes) frame.coverage.at(us[i], vs[i])[id] += share;
+        }
+      };
+      if (n == 1) cover(1);
       // 2. More rays on a regular grid inside the pixel; display values are averaged, as a camera that clips each
       //    photosite does not.
       if (n > 1) {
@@ -312,6 +377,7 @@ struct Renderer::Impl {
           for (int b = 0; b < n; ++b) {
             aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n, a * n + b);
             radiance(tile, count, pixel_angle, color.data(), nullptr);
+            cover(1.0F / static_cast<float>(n * n));
             for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], dome.exposure());
           }
         for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
@@ -401,9 +467,9 @@ Renderer::~Renderer() = default;
 Renderer::Renderer(Renderer&&) noexcept = default;
 Renderer& Renderer::operator=(Renderer&&) noexcept = default;
 
-void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actors,
-                      CameraFrame& frame) const {
-  impl_->render(camera, X_MC, actors, frame, nullptr);
+void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actors, CameraFrame& frame,
+                      const FrameRequest& request) const {
+  impl_->render(camera, X_MC, actors, frame, request, nullptr);
 }
 
 void Renderer::relight(const Sky& sky) const { impl_->dome = SkyDome(sky); }
@@ -442,8 +508,11 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
   std::vector<LidarPoint> points;
   Impl::RayLog log;
   for (std::size_t i = 0; i < eyes.size(); ++i) {
-    impl_->render(camera, eyes[i], {}, frame, &log);
-    bench.frame_ms.push_back(timed_ms([&] { impl_->render(camera, eyes[i], {}, frame, nullptr); }));
+    // The complete labelled frame: colour, class, instance, depth and normals.
+    FrameRequest request;
+    request.normal = true;
+    impl_->render(camera, eyes[i], {}, frame, request, &log);
+    bench.frame_ms.push_back(timed_ms([&] { impl_->render(camera, eyes[i], {}, frame, request, nullptr); }));
     bench.raw_ms.push_back(raw(log.primary, false) + raw(log.shadow, true));
     for (const auto& list : log.primary) bench.primary_rays += list.size();
     for (const auto& list : log.shadow) bench.shadow_rays += list.size();

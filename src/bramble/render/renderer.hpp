@@ -25,6 +25,11 @@ struct CameraFrame {
   ImageU8 semantic;   // [H, W, 1] ClassId
   ImageU32 instance;  // [H, W, 1] instance id, kSkyInstanceId for sky
   ImageF32 depth_m;   // [H, W, 1] planar depth along the optical axis, 1000 for sky (CARLA's far plane)
+  // On request (FrameRequest); else empty.
+  ImageF32 normal;    // [H, W, 3] unit, optical frame (x right, y down, z forward), of the triangle hit; 0 for sky
+  ImageF32 flow;      // [H, W, 2] motion of the pixel's surface point in the picture since the frame before, right and
+                      // down, as share of the picture's width and height (CARLA's optical flow); 0 where it was behind
+  ImageF32 coverage;  // [H, W, classes] share of the pixel that each class takes, from all its samples
 };
 
 /// A spinning LiDAR. Beams are spread evenly from upper to lower elevation; one call is one full turn.
@@ -61,6 +66,15 @@ struct RenderBench {
   int packet_width = 0;
 };
 
+/// What a frame holds beside colour, class, instance and depth.
+struct FrameRequest {
+  bool normal = false;
+  bool coverage = false;
+  bool flow = false;
+  Pose X_MC_before = Pose::Identity();  ///< flow: the optical frame's pose in the frame before
+  std::vector<Pose> X_MA_before;        ///< flow: the actors' poses then, in their order; empty: they stood still
+};
+
 struct RendererOptions {
   int packet_width = 0;  ///< rays that Embree takes at a time: 4, 8 or 16; 0: the widest that the processor has
 };
@@ -77,7 +91,8 @@ class Renderer {
   Renderer& operator=(Renderer&&) noexcept;
 
   /// X_MC: pose of the optical frame (z forward, x right, y down). `frame` is reused: no allocation once warm.
-  void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actors, CameraFrame& frame) const;
+  void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actors, CameraFrame& frame,
+              const FrameRequest& request = {}) const;
   /// X_ML: pose of the LiDAR (x forward, y left, z up). Only hits are returned, channel by channel within a column.
   /// `noise_index` numbers the scan, so that its noise is its own and repeatable.
   void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors, std::uint64_t noise_index,

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -585,6 +587,159 @@ TEST(Renderer, SameBytesForAnyPacketWidth) {
     EXPECT_EQ(frames[0].depth_m, frames[k].depth_m);
     EXPECT_EQ(frames[0].bgra, frames[k].bgra);
   }
+}
+
+TEST(RendererAnnotations, NormalsAreTheSurfaces) {
+  World world = flat_world();
+  const int grey = add_material(world, {0.5F, 0.5F, 0.5F});
+  place(world, sphere(1, grey), {6, 0, 2}, kRubble);
+  const CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 2}, {1, 0, -0.1});
+  CameraFrame frame;
+  FrameRequest request;
+  request.normal = true;
+  Renderer(world).render(camera, X_MC, {}, frame, request);
+  int ball = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const Vector3d n_M = X_MC.linear() * Eigen::Map<const Vector3f>(frame.normal.at(u, v)).cast<double>();
+      const double depth = *frame.depth_m.at(u, v);
+      const Vector3d p_M = X_MC.translation() + depth * ray_of(camera, X_MC, u, v);
+      if (*frame.semantic.at(u, v) == kSky) {
+        ASSERT_EQ(n_M.norm(), 0);
+      } else if (*frame.semantic.at(u, v) == kRubble) {
+        ASSERT_GT(n_M.dot((p_M - Vector3d(6, 0, 2)).normalized()), 0.995) << u << "," << v;
+        ++ball;
+      } else {
+        ASSERT_NEAR((n_M - Vector3d::UnitZ()).norm(), 0, 1e-5);
+      }
+    }
+  EXPECT_GT(ball, 500);
+  // Not asked for: not there.
+  Renderer(world).render(camera, X_MC, {}, frame);
+  EXPECT_TRUE(frame.normal.data.empty());
+}
+
+TEST(RendererAnnotations, FlowTakesEveryPointBackToWhereItWas) {
+  World world = flat_world();
+  place(world, box({2, 2, 3}, add_material(world, {0.5F, 0.5F, 0.5F})), {12, 3, 0}, kRubble);
+  const CameraModel camera = small_camera();
+  const Pose before = look({0, 0, 2}, {1, 0.02, -0.1}), now = look({0.4, 0.1, 2.05}, {1, -0.03, -0.12});
+  const Pose actor_before = pose_from_xyz_rpy(9, -2, 0, 0, 0, 0.2),
+             actor_now = pose_from_xyz_rpy(8.6, -1.7, 0, 0, 0, 0.4);
+  CameraFrame frame;
+  FrameRequest request;
+  request.flow = true;
+  request.X_MC_before = before;
+  request.X_MA_before = {actor_before};
+  Renderer(world).render(camera, now, {box_actor(actor_now)}, frame, request);
+  const double f = camera.focal_px();
+  int on_actor = 0;
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      const bool sky = *frame.semantic.at(u, v) == kSky, actor = *frame.instance.at(u, v) == 123456U;
+      const Vector3d ray = ray_of(camera, now, u, v);
+      Vector3d p_C;
+      if (sky) {
+        p_C = before.linear().transpose() * ray;
+      } else {
+        Vector3d p_M = now.translation() + *frame.depth_m.at(u, v) * ray;
+        if (actor) p_M = actor_before * (actor_now.inverse() * p_M);
+        p_C = before.inverse() * p_M;
+      }
+      on_actor += actor;
+      const double u_before = f * p_C.x() / p_C.z() + 0.5 * camera.width,
+                   v_before = f * p_C.y() / p_C.z() + 0.5 * camera.height;
+      ASSERT_NEAR(frame.flow.at(u, v)[0] * camera.width, u + 0.5 - u_before, 0.02) << u << "," << v;
+      ASSERT_NEAR(frame.flow.at(u, v)[1] * camera.height, v + 0.5 - v_before, 0.02) << u << "," << v;
+    }
+  EXPECT_GT(on_actor, 100);
+  // Nothing moved: no flow.
+  request.X_MC_before = now;
+  request.X_MA_before = {actor_now};
+  Renderer(world).render(camera, now, {box_actor(actor_now)}, frame, request);
+  for (const float by : frame.flow.data) ASSERT_NEAR(by, 0, 2e-5F);
+  request.X_MA_before = {actor_now, actor_now};
+  EXPECT_THROW(Renderer(world).render(camera, now, {box_actor(actor_now)}, frame, request), Error);
+}
+
+TEST(RendererAnnotations, CoverageIsTheShareOfThePixel) {
+  World world = flat_world();
+  place(world, box({2, 2, 3}, add_material(world, {0.5F, 0.5F, 0.5F})), {9, 0, 2}, kTree);  // as in the box test
+  CameraModel camera = small_camera();
+  camera.samples_per_axis = 8;
+  const Pose X_MC = look({0, 0, 2.5}, {1, 0, 0});
+  CameraFrame frame;
+  FrameRequest request;
+  request.coverage = true;
+  Renderer(world).render(camera, X_MC, {}, frame, request);
+  ASSERT_EQ(frame.coverage.channels, 7);
+  double area = 0;
+  for (int v = 0; v < camera.height / 2; ++v)  // above the horizon
+    for (int u = 0; u < camera.width; ++u) {
+      const float* share = frame.coverage.at(u, v);
+      ASSERT_NEAR(std::accumulate(share, share + 7, 0.0F), 1, 1e-5F);
+      area += share[kTree];
+    }
+  // 2 m x 2.5 m at 8 m, all of it above the horizon.
+  const double f = camera.focal_px();
+  EXPECT_NEAR(area, (2 * f / 8) * (2.5 * f / 8), 0.01 * (2 * f / 8) * (2.5 * f / 8));
+}
+
+TEST(RendererAnnotations, SameBytesForAnyNumberOfThreads) {
+  World world = flat_world();
+  place(world, sphere(1, add_material(world, {0.5F, 0.5F, 0.5F})), {6, 0, 2}, kRubble);
+  CameraModel camera = small_camera();
+  camera.samples_per_axis = 2;
+  const Pose X_MC = look({0, 0, 2}, {1, 0, -0.1});
+  FrameRequest request;
+  request.normal = request.flow = request.coverage = true;
+  request.X_MC_before = look({-0.3, 0, 2}, {1, 0, -0.1});
+  const Renderer renderer(world);
+  CameraFrame first, second;
+  const int threads = thread_count();
+  set_thread_count(1);
+  renderer.render(camera, X_MC, {}, first, request);
+  set_thread_count(2);
+  renderer.render(camera, X_MC, {}, second, request);
+  set_thread_count(threads);
+  EXPECT_EQ(first.normal.data, second.normal.data);
+  EXPECT_EQ(first.flow.data, second.flow.data);
+  EXPECT_EQ(first.coverage.data, second.coverage.data);
+}
+
+// The error against many samples falls as the samples grow: an edge's error goes with one over their number along an
+// axis (a regular grid), that is by half for every step of 1, 2, 4.
+TEST(RendererAnnotations, PictureConvergesWithItsSamples) {
+  World world = flat_world();
+  world.sky.sun_radius_rad = 0;
+  const int grey = add_material(world, {0.7F, 0.6F, 0.5F});
+  for (int i = 0; i < 7; ++i)
+    place(world, box({0.21F, 0.33F, 3}, grey), {8.0F + 0.37F * static_cast<float>(i), -3.0F + static_cast<float>(i), 1},
+          kTree);
+  CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 2.03}, {1, 0.013, 0.017});
+  const Renderer renderer(world);
+  const auto at_quality = [&](int n) {
+    camera.samples_per_axis = n;
+    CameraFrame frame;
+    renderer.render(camera, X_MC, {}, frame);
+    return frame.bgra;
+  };
+  const ImageU8 reference = at_quality(16);
+  const auto error = [&](int n) {
+    const ImageU8 image = at_quality(n);
+    double sum = 0;
+    for (std::size_t i = 0; i < image.data.size(); ++i) {
+      const double d = static_cast<double>(image.data[i]) - reference.data[i];
+      sum += d * d;
+    }
+    return std::sqrt(sum / static_cast<double>(image.data.size()));
+  };
+  const double one = error(1), two = error(2), four = error(4);
+  EXPECT_LT(two, 0.72 * one);
+  EXPECT_LT(four, 0.72 * two);
+  EXPECT_GT(one, 0.5);
 }
 
 TEST(RendererLidar, RangesOverFlatGroundAreInClosedForm) {
