@@ -46,9 +46,10 @@ struct ExtractReport {
 /// Pairs pictures and labels of the bags by header stamp (rules: pairing.hpp) and writes them as a data set; a sample
 /// is named BAG_STAMP (ns). The bags are read one after the other with bounded memory, while decoding and encoding run
 /// on the thread pool. Files and report do not depend on the number of threads. The settings are kept in
-/// extraction.json; `resume` refuses others. What a simulation's variation had drawn goes to variation.jsonl. Throws Error when a topic is missing (it lists those there are), nothing
-/// matched, no label value is known, the disk is full, or `strict` and something was dropped or unknown. After an Error
-/// or Interrupted what was written stays, without index.csv, for `resume`; nothing stays when nothing was written.
+/// extraction.json; `resume` refuses others. What a simulation's variation had drawn goes to variation.jsonl. Throws
+/// Error when a topic is missing (it lists those there are), nothing matched, no label value is known, the disk is
+/// full, or `strict` and something was dropped or unknown. After an Error or Interrupted what was written stays,
+/// without index.csv, for `resume`; nothing stays when nothing was written.
 ExtractReport extract(const ExtractOptions& options);
 
 }  // namespace bramble
