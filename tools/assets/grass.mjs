@@ -75,3 +75,39 @@ export function rosette(seed, { leaves, radius, height }) {
   }
   return { positions, normals, uvs, indices };
 }
+
+// A fern: fronds that arch outwards from one root, each a row of leaflets on both sides, shorter towards the tip.
+export function fern(seed, { fronds, length }) {
+  const r = random(seed);
+  const positions = [], normals = [], uvs = [], indices = [];
+  const vertex = (p, n, u, v) => {
+    positions.push(...p);
+    normals.push(...n);
+    uvs.push(u, v);
+    return positions.length / 3 - 1;
+  };
+  for (let f = 0; f < fronds; f++) {
+    const angle = 2 * Math.PI * (f + r.range(-0.35, 0.35)) / fronds, d = [Math.cos(angle), Math.sin(angle)], s = [-d[1], d[0]];
+    const long = length * r.range(0.7, 1.1), lift = r.range(0.55, 0.95), pairs = 11;
+    const at = (t) => [d[0] * long * 0.85 * t, long * (lift * t - 0.75 * lift * t * t), d[1] * long * 0.85 * t];
+    for (let k = 1; k <= pairs; k++) {
+      const t = 0.12 + 0.88 * k / pairs, p = at(t), q = at(t - 0.055);
+      const wide = long * 0.24 * Math.sin(Math.PI * (0.15 + 0.85 * t) ** 0.8) + 0.01;
+      for (const side of [-1, 1]) {
+        const tip = [p[0] + s[0] * side * wide + d[0] * wide * 0.35, p[1] - 0.25 * wide, p[2] + s[1] * side * wide + d[1] * wide * 0.35];
+        const n = [0.3 * d[0] + 0.2 * side * s[0], 0.9, 0.3 * d[1] + 0.2 * side * s[1]];
+        const low = 0.9 - 0.5 * t;
+        indices.push(vertex(q, n, 0.15, low), vertex(tip, n, 0.25, low - 0.35), vertex(p, n, 0.35, low));
+      }
+    }
+    // The stem.
+    for (let k = 0; k < 5; k++) {
+      const a = at(0.2 * k), b = at(0.2 * (k + 1)), n = [0, 1, 0];
+      const i = vertex([a[0] - 0.006 * s[0], a[1], a[2] - 0.006 * s[1]], n, 0.1, 0.9);
+      vertex([a[0] + 0.006 * s[0], a[1], a[2] + 0.006 * s[1]], n, 0.4, 0.9);
+      vertex(b, n, 0.25, 0.6);
+      indices.push(i, i + 1, i + 2);
+    }
+  }
+  return { positions, normals, uvs, indices };
+}

@@ -10,7 +10,8 @@ const linear = (hex) => [16, 8, 0].map((shift) => {
 const flipped = (uvs, sx = 1, sy = 1) => Array.from(uvs, (v, i) => (i % 2 === 0 ? v * sx : 1 - v * sy));
 
 // change(options): adapts the preset; height [m]: the whole is scaled to it.
-export async function tree(eztree, { preset, seed, height, leafTint, change }) {
+// leafPicture, barkTint: instead of the preset's.
+export async function tree(eztree, { preset, seed, height, leafTint, change, leafPicture, barkTint }) {
   const plant = new eztree.Tree();
   plant.loadPreset(preset.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join(' '));
   plant.options.seed = seed;
@@ -22,7 +23,7 @@ export async function tree(eztree, { preset, seed, height, leafTint, change }) {
   const scale = height / top;
   const scaled = (verts) => Array.from(verts, (v) => v * scale);
   const leafType = o.leaves.type.toLowerCase(), barkType = o.bark.type.toLowerCase();
-  const barkTint = linear(o.bark.tint).map((v) => 0.35 + 0.65 * v);
+  barkTint ??= linear(o.bark.tint).map((v) => 0.35 + 0.65 * v);
   return [
     {
       positions: scaled(plant.branches.verts), normals: plant.branches.normals, indices: plant.branches.indices,
@@ -31,7 +32,7 @@ export async function tree(eztree, { preset, seed, height, leafTint, change }) {
     },
     {
       positions: scaled(plant.leaves.verts), normals: plant.leaves.normals, indices: plant.leaves.indices, uvs: flipped(plant.leaves.uvs),
-      material: { name: `${leafType} leaves`, color: leafTint, texture: `textures/${leafType}_color.png`, cutoff: o.leaves.alphaTest, doubleSided: true },
+      material: { name: `${leafType} leaves`, color: leafTint, texture: `textures/${leafPicture ?? leafType}_color.png`, cutoff: o.leaves.alphaTest, doubleSided: true },
     },
   ];
 }

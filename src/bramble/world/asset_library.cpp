@@ -12,6 +12,7 @@
 #include <set>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/log.hpp"
 #include "bramble/core/parallel.hpp"
@@ -76,7 +77,7 @@ AssetSidecar read_sidecar(const fs::path& mesh_file) {
   return sidecar;
 }
 
-// Where a material's picture is: a file, or bytes inside the mesh file (then `bytes` holds them).
+// A material's picture: a file beside the mesh or inside it, and its encoded bytes (of a file only once it is read).
 struct TextureSource {
   std::string key;
   fs::path file;
@@ -223,8 +224,7 @@ float foot_radius_m(const Mesh& mesh, const std::vector<LoadedMaterial>& materia
 }
 
 ImageU8 read_texture(const TextureSource& source) {
-  ImageU8 image = source.file.empty() ? decode_image(source.bytes, PixelFormat::kRgba, source.key)
-                                      : read_image(source.file, PixelFormat::kRgba);
+  ImageU8 image = decode_image(source.bytes, PixelFormat::kRgba, source.key);
   const int largest = std::max(image.width, image.height);
   if (largest > kLargestTexture)
     image = resize_picture(image, std::max(1, image.width * kLargestTexture / largest),
@@ -290,12 +290,19 @@ AssetLibrary load_assets(const fs::path& folder, const Ontology& ontology) {
   std::vector<LoadedMesh> loaded(files.size());
   parallel_for(files.size(), [&](std::size_t i) { loaded[i] = read_mesh(files[i], library.assets[i].sidecar); });
 
-  // 3. One list of materials and textures, in the order of the meshes; a picture used twice is kept once.
+  // 3. One list of materials and textures, in the order of the meshes; a picture used twice, or lying in two folders,
+  // is kept once: reading a file again is cheap, decoding it is not.
   std::vector<TextureSource> sources;
   std::map<std::string, int> texture_number;
+  std::map<std::string, int> content_number;
   const auto texture = [&](TextureSource source) {
     if (source.empty()) return -1;
-    const auto [entry, is_new] = texture_number.try_emplace(source.key, static_cast<int>(sources.size()));
+    const auto known = texture_number.find(source.key);
+    if (known != texture_number.end()) return known->second;
+    if (!source.file.empty()) source.bytes = read_file(source.file);
+    const auto [entry, is_new] = content_number.try_emplace(std::string(source.bytes.begin(), source.bytes.end()),
+                                                            static_cast<int>(sources.size()));
+    texture_number.emplace(source.key, entry->second);
     if (is_new) sources.push_back(std::move(source));
     return entry->second;
   };

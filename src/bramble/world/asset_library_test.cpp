@@ -98,10 +98,15 @@ TEST_F(AssetLibraryTest, CutOutsAndSharedTextures) {
                       name));
     write(fmt::format("bush/{}.mtl", name), "newmtl leaf\nmap_Kd leaf.png\nmap_d leaf.png\n");
   }
+  // The same picture in another folder is the same texture.
+  write("tree/c.obj", "mtllib c.mtl\nusemtl leaf\nvt 0 0\nvt 1 0\nvt 0 1\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1/1 2/2 3/3\n");
+  write("tree/c.mtl", "newmtl leaf\nmap_Kd copy.png\nmap_d copy.png\n");
+  fs::copy_file(folder_ / "bush/leaf.png", folder_ / "tree/copy.png");
   const auto library = load();
   EXPECT_EQ(library.textures.size(), 1u);
   EXPECT_EQ(library.textures[0], picture);
-  ASSERT_EQ(library.materials.size(), 2u);
+  ASSERT_EQ(library.materials.size(), 3u);
+  EXPECT_EQ(library.materials[2].color_texture, library.materials[0].color_texture);
   EXPECT_GT(library.materials[0].alpha_cutoff, 0);
   // v counts downwards: the corner (0, 0) of the file is the bottom left of the picture.
   EXPECT_TRUE(std::any_of(library.meshes[0].uvs.begin(), library.meshes[0].uvs.end(),
