@@ -135,8 +135,10 @@ for (const [name, preset, seed, height, leafTint, change, look] of shrubs)
   mesh('bush', name, await tree(eztree, { preset, seed, height, leafTint, change, ...look }), `kind: ${name.split('_')[0]}\ncollision: true\ntranslucency: 0.35\n`);
 
 // --- stones -----------------------------------------------------------------------------------------------------------
-rmSync(folder('rubble'), { recursive: true });
 folder('rubble');
+// What earlier versions made and this one does not; a user's own meshes stay.
+for (const name of ['rock_1', 'rock_2', 'rock_3', 'rock_flat'])
+  for (const end of ['glb', 'yaml']) rmSync(join(out, 'rubble', `${name}.${end}`), { force: true });
 const stones = [
   ['boulder_1', 11, { planes: 13, wear: 0.5, rough: 0.10, half: [0.55, 0.42, 0.50] }, { stone: 'granite' }],
   ['boulder_2', 12, { planes: 17, wear: 0.65, rough: 0.12, half: [0.50, 0.47, 0.44] }, { stone: 'granite', lichen: 0.8 }],
