@@ -14,7 +14,7 @@ void add_gallery_command(CLI::App& app, CommonOptions&) {
     std::vector<std::string> scenarios = {"meadow", "mixed_forest", "conifer_forest", "heath", "dry_scrub", "autumn"};
     std::filesystem::path output = "out/gallery";
     std::string size = "1024x768";
-    int samples = 2;
+    std::string quality = "standard";
     GalleryOptions gallery;
   };
   auto options = std::make_shared<Options>();
@@ -23,8 +23,8 @@ void add_gallery_command(CLI::App& app, CommonOptions&) {
   command->add_option("-o,--output", options->output, "folder of the page")->capture_default_str();
   command->add_option("--weather", options->gallery.weathers, "weathers, one column each")->capture_default_str();
   command->add_option("--size", options->size, "of each frame")->capture_default_str();
-  command->add_option("--samples", options->samples, "rays per pixel, along each axis")
-      ->check(CLI::Range(1, 16))
+  command->add_option("--quality", options->quality, "preview (1 ray a pixel), standard (4) or reference (64)")
+      ->check(CLI::IsMember({"preview", "standard", "reference"}))
       ->capture_default_str();
   command->footer(
       "Examples:\n  bramble gallery\n  bramble gallery heath my.yaml --weather ClearDusk --weather SnowNoon -o "
@@ -34,7 +34,7 @@ void add_gallery_command(CLI::App& app, CommonOptions&) {
     for (const auto& name : options->scenarios)
       scenarios.push_back(load_scenario(find_shipped(name, "scenarios", ".yaml"), home_folder()));
     std::tie(options->gallery.camera.width, options->gallery.camera.height) = parse_size(options->size);
-    options->gallery.camera.samples_per_axis = options->samples;
+    set_quality(options->quality, options->gallery.camera);
     write_gallery(options->output, scenarios, options->gallery);
     fmt::print("gallery  {}\n", (options->output / "index.html").string());
   });

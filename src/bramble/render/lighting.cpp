@@ -47,12 +47,17 @@ void apply_weather(Surface& s, const Sky& sky) {
 }
 
 Vector3f shade(const Surface& s, const SkyDome& dome, const Vector3f& direction, float sun_reaches) {
+  return shade(s, dome, direction, sun_reaches, s.sky_visibility * dome.ambient(s.normal));
+}
+
+Vector3f shade(const Surface& s, const SkyDome& dome, const Vector3f& direction, float sun_reaches,
+               const Vector3f& sky_light) {
   const Sky& sky = dome.sky();
   const Vector3f& sun = dome.sun();
   // Many blades or leaves share a far pixel: it sees their mean, not whether one of them is lit.
   if (s.fineness > 0) sun_reaches += s.fineness * (0.30F + 0.42F * sun_reaches - sun_reaches);
   const float cosine = s.normal.dot(sky.sun_direction);
-  Vector3f light = s.sky_visibility * dome.ambient(s.normal);
+  Vector3f light = sky_light;
   if (s.translucency > 0) {
     // Light that leaves and blades pass on to each other, tinted by the first leaf it met.
     light += (0.16F * s.sky_visibility * std::max(sky.sun_direction.z(), 0.0F)) *

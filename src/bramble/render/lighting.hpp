@@ -9,6 +9,10 @@ namespace bramble {
 /// Light that leaves a surface towards the viewer: sun (`sun_reaches`: 0…1), sky, and highlight; linear, before haze.
 /// `direction`: unit, from the viewer. Water's mirror image is not in it.
 Eigen::Vector3f shade(const Surface& s, const SkyDome& dome, const Eigen::Vector3f& direction, float sun_reaches);
+/// The same with `sky_light` (irradiance / pi) that was found by rays, instead of the surface's estimate of the sky it
+/// sees.
+Eigen::Vector3f shade(const Surface& s, const SkyDome& dome, const Eigen::Vector3f& direction, float sun_reaches,
+                      const Eigen::Vector3f& sky_light);
 
 /// Whether the sun's side of this surface matters at all, so that a shadow ray is worth its time.
 bool wants_sun(const Surface& s, const SkyDome& dome);

@@ -4,15 +4,17 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/parallel.hpp"
-#include "bramble/core/random.hpp"
+#include "bramble/render/lidar_scan.hpp"
 #include "bramble/render/lighting.hpp"
+#include "bramble/render/precipitation.hpp"
 #include "bramble/render/render_bench.hpp"
 #include "bramble/render/scene.hpp"
 #include "bramble/render/sky_dome.hpp"
+#include "bramble/render/tracer.hpp"
 
 namespace bramble {
 namespace {
@@ -21,99 +23,21 @@ using Eigen::Vector3f;
 
 constexpr int kTile = 16;  // pixels per side of a tile: one task of the thread pool
 constexpr int kTilePixels = kTile * kTile;
-constexpr float kFar = 1e5F;
 constexpr float kSkyDepth = 1000.0F;   // CARLA's far plane
 constexpr float kShadowStart = 0.01F;  // along the normal, against self-shadowing
 
-struct RayRequest {
-  Vector3f origin, direction;
-  float length = kFar;
-};
-
-template <int W>
-void fill(typename RayPacket<W>::Ray& rays, int i, const RayRequest& ray) {
-  rays.org_x[i] = ray.origin.x();
-  rays.org_y[i] = ray.origin.y();
-  rays.org_z[i] = ray.origin.z();
-  rays.dir_x[i] = ray.direction.x();
-  rays.dir_y[i] = ray.direction.y();
-  rays.dir_z[i] = ray.direction.z();
-  rays.tnear[i] = 0;
-  rays.tfar[i] = ray.length;
-  rays.time[i] = 0;
-  rays.mask[i] = ~0U;
-  rays.id[i] = static_cast<unsigned>(i);
-  rays.flags[i] = 0;
-}
-
-// Nearest hits of `count` rays, W at a time.
-template <int W>
-void trace(RTCScene scene, const RayRequest* rays, Hit* hits, int count, bool coherent) {
-  alignas(64) typename RayPacket<W>::RayHit packet;
-  alignas(64) std::array<int, W> valid;
-  for (int begin = 0; begin < count; begin += W) {
-    const int in_packet = std::min(W, count - begin);
-    for (int i = 0; i < W; ++i) {
-      valid[i] = i < in_packet ? -1 : 0;
-      fill<W>(packet.ray, i, rays[begin + std::min(i, in_packet - 1)]);
-      packet.hit.geomID[i] = RTC_INVALID_GEOMETRY_ID;
-      packet.hit.instID[0][i] = RTC_INVALID_GEOMETRY_ID;
-    }
-    intersect(valid.data(), scene, packet, coherent);
-    for (int i = 0; i < in_packet; ++i)
-      hits[begin + i] = {packet.hit.geomID[i], packet.hit.primID[i], packet.hit.instID[0][i], packet.ray.tfar[i]};
-  }
-}
-
-// Whether something stands in the way of each ray.
-template <int W>
-void trace_shadow(RTCScene scene, const RayRequest* rays, bool* blocked, int count) {
-  alignas(64) typename RayPacket<W>::Ray packet;
-  alignas(64) std::array<int, W> valid;
-  for (int begin = 0; begin < count; begin += W) {
-    const int in_packet = std::min(W, count - begin);
-    for (int i = 0; i < W; ++i) {
-      valid[i] = i < in_packet ? -1 : 0;
-      fill<W>(packet, i, rays[begin + std::min(i, in_packet - 1)]);
-    }
-    occluded(valid.data(), scene, packet);
-    for (int i = 0; i < in_packet; ++i) blocked[begin + i] = blocked[begin + i] || packet.tfar[i] < 0;
-  }
-}
-
-using TraceFunction = void (*)(RTCScene, const RayRequest*, Hit*, int, bool);
-using ShadowFunction = void (*)(RTCScene, const RayRequest*, bool*, int);
-
 }  // namespace
-
-double CameraModel::focal_px() const { return width / (2 * std::tan(fov_rad / 2)); }
 
 struct Renderer::Impl {
   Impl(const World& w, const RendererOptions& options)
       : world(w),
         device(rtcNewDevice(nullptr), rtcReleaseDevice),
+        tracer(checked_device(), options.packet_width),
         dome(w.sky),
-        scene(w, checked_device()),
-        actors(device.get()) {
+        scene(w, device.get()),
+        actors(device.get()),
+        scanner(scene, actors, tracer, w.seed) {
     if (const auto id = world.ontology.find("sky")) sky_class = *id;
-    const auto native = [&](RTCDeviceProperty property) { return rtcGetDeviceProperty(device.get(), property) != 0; };
-    packet_width = options.packet_width > 0                             ? options.packet_width
-                   : native(RTC_DEVICE_PROPERTY_NATIVE_RAY16_SUPPORTED) ? 16
-                   : native(RTC_DEVICE_PROPERTY_NATIVE_RAY8_SUPPORTED)  ? 8
-                                                                        : 4;
-    if (packet_width == 16) {
-      trace = bramble::trace<16>;
-      trace_shadow = bramble::trace_shadow<16>;
-    } else if (packet_width == 8) {
-      trace = bramble::trace<8>;
-      trace_shadow = bramble::trace_shadow<8>;
-    } else if (packet_width == 4) {
-      trace = bramble::trace<4>;
-      trace_shadow = bramble::trace_shadow<4>;
-    } else {
-      fail("a packet of {} rays cannot be traced; packet_width is 4, 8, 16, or 0 for the processor's own",
-           packet_width);
-    }
   }
   RTCDevice checked_device() const {
     if (!device) fail("Embree could not be started");
@@ -122,22 +46,22 @@ struct Renderer::Impl {
 
   const World& world;
   std::unique_ptr<RTCDeviceTy, void (*)(RTCDevice)> device;
+  Tracer tracer;
   mutable SkyDome dome;  // of the weather in force
   StaticScene scene;
-  mutable ActorScene actors;                    // poses of the frame in work
-  mutable std::vector<LidarPoint> scan_points;  // [columns, channels] of the scan in work
-  mutable std::vector<std::uint8_t> scan_hit;   // likewise
+  mutable ActorScene actors;  // poses of the frame in work
+  mutable LidarScanner scanner;
+  mutable ImageF32 display, blurred, blur_flow;  // work space of camera effects
   ClassId sky_class = kIgnoreId;
-  int packet_width = 0;
-  TraceFunction trace = nullptr;
-  ShadowFunction trace_shadow = nullptr;
 
   struct View {
     CameraModel camera;
     Vector3f origin;
     Eigen::Matrix3f R_MC;
     float focal;
+    bool plain;  // an undistorted pinhole: the common case, and cheap
     Vector3f direction(float u, float v) const {
+      if (!plain) return R_MC * camera.direction(u, v);
       return (R_MC * Vector3f((u - 0.5F * camera.width) / focal, (v - 0.5F * camera.height) / focal, 1)).normalized();
     }
   };
@@ -152,6 +76,16 @@ struct Renderer::Impl {
     std::array<int, kTilePixels> shadow_pixel;
     std::array<bool, kTilePixels> blocked;
     std::array<std::array<float, 2>, kTilePixels> in_disc;  // where in the sun's disc each pixel's shadow ray ends
+    std::array<bool, kTilePixels> dark;                     // outside the lens's image circle: no ray
+  };
+  // Work space of a tile's rays for sky light; on the stack, too.
+  struct SkyLight {
+    std::array<RayRequest, kTilePixels> rays, shadow_rays;
+    std::array<Hit, kTilePixels> hits;
+    std::array<Surface, kTilePixels> surfaces;
+    std::array<int, kTilePixels> pixel, shadow_of;
+    std::array<bool, kTilePixels> blocked, sunny;
+    std::array<Vector3f, kTilePixels> light;  // by pixel: irradiance / pi
   };
 
   // Rays asked of Embree, for the benchmark.
@@ -185,7 +119,7 @@ struct Renderer::Impl {
     ray.ray.dir_x = direction.x();
     ray.ray.dir_y = direction.y();
     ray.ray.dir_z = direction.z();
-    ray.ray.tfar = kFar;
+    ray.ray.tfar = RayRequest::kFar;
     ray.ray.mask = ~0U;
     ray.hit.geomID = RTC_INVALID_GEOMETRY_ID;
     ray.hit.instID[0] = RTC_INVALID_GEOMETRY_ID;
@@ -197,12 +131,64 @@ struct Renderer::Impl {
     return through_air(shade(s, dome, direction, 0.6F), s.distance, origin.z(), direction, dome);
   }
 
+  // Light from the sky and from what stands around, by one ray a surface, more often where it counts more (by the
+  // cosine). What it meets is lit by the sun with its shadow, and by its own estimate of the sky.
+  void gather_sky_light(const Tile& tile, int count, SkyLight& work) const {
+    constexpr float kCoarse = 0.03F;  // radian: what a bounce brings is blurred anyway
+    int sent = 0;
+    for (int i = 0; i < count; ++i) {
+      if (!tile.on_actor[i] && !tile.hits[i].any()) continue;
+      const Surface& s = tile.surfaces[i];
+      // The other two of the pixel's numbers: as even, but not the sun's.
+      const float u = tile.in_disc[i][1], v = tile.in_disc[i][0] + 0.5F * u;
+      const float out = std::sqrt(u), angle = 2 * std::numbers::pi_v<float> * v;
+      const Vector3f across = s.normal.unitOrthogonal(), up = s.normal.cross(across);
+      Vector3f direction =
+          out * (std::cos(angle) * across + std::sin(angle) * up) + std::sqrt(std::max(0.0F, 1 - u)) * s.normal;
+      const float over = direction.dot(s.flat_normal);
+      // Leaves take light on both sides; of what is solid only the outer counts.
+      if (over < 0 && s.translucency <= 0) direction -= 2 * over * s.flat_normal;
+      const Vector3f side = over < 0 && s.translucency > 0 ? Vector3f(-s.flat_normal) : s.flat_normal;
+      work.rays[sent] = {s.position + kShadowStart * side, direction.normalized()};
+      work.pixel[sent++] = i;
+    }
+    tracer.nearest(scene.scene(), work.rays.data(), work.hits.data(), sent, false);
+    std::fill_n(work.blocked.begin(), sent, false);
+    if (!actors.empty()) tracer.shadows(actors.scene(), work.rays.data(), work.blocked.data(), sent);
+    int shadows = 0;
+    for (int k = 0; k < sent; ++k) {
+      work.sunny[k] = false;
+      if (!work.hits[k].any() || work.blocked[k]) continue;
+      Surface& s = work.surfaces[k];
+      s = scene.surface(work.hits[k], work.rays[k].origin, work.rays[k].direction, kCoarse);
+      apply_weather(s, dome.sky());
+      if (!wants_sun(s, dome)) continue;
+      work.shadow_rays[shadows] = {s.position + kShadowStart * s.flat_normal, dome.sky().sun_direction};
+      work.shadow_of[shadows++] = k;
+    }
+    std::array<bool, kTilePixels> shaded{};
+    tracer.shadows(scene.scene(), work.shadow_rays.data(), shaded.data(), shadows);
+    for (int j = 0; j < shadows; ++j) work.sunny[work.shadow_of[j]] = !shaded[j];
+    for (int k = 0; k < sent; ++k) {
+      const RayRequest& ray = work.rays[k];
+      Vector3f& light = work.light[work.pixel[k]];
+      if (work.blocked[k])
+        light = Vector3f::Zero();
+      else if (work.hits[k].any())
+        light = through_air(shade(work.surfaces[k], dome, ray.direction, work.sunny[k] ? 1.0F : 0.0F),
+                            work.surfaces[k].distance, ray.origin.z(), ray.direction, dome);
+      else
+        light = dome.radiance_without_sun(ray.direction);
+    }
+  }
+
   // Radiance along each ray of the tile; fills hits and surfaces on the way.
-  void radiance(Tile& tile, int count, float pixel_angle, Vector3f* out, std::vector<RayRequest>* log_shadow) const {
-    trace(scene.scene(), tile.rays.data(), tile.hits.data(), count, true);
+  void radiance(Tile& tile, int count, float pixel_angle, bool traced_sky_light, Vector3f* out,
+                std::vector<RayRequest>* log_shadow) const {
+    tracer.nearest(scene.scene(), tile.rays.data(), tile.hits.data(), count, true);
     if (!actors.empty()) {
       for (int i = 0; i < count; ++i) tile.rays[i].length = tile.hits[i].t;
-      trace(actors.scene(), tile.rays.data(), tile.actor_hits.data(), count, true);
+      tracer.nearest(actors.scene(), tile.rays.data(), tile.actor_hits.data(), count, true);
     }
     int shadows = 0;
     for (int i = 0; i < count; ++i) {
@@ -218,24 +204,32 @@ struct Renderer::Impl {
       if (!wants_sun(tile.surfaces[i], dome)) continue;
       const Surface& s = tile.surfaces[i];
       tile.shadow_rays[shadows] = {s.position + kShadowStart * s.flat_normal,
-                                   towards_sun(dome.sky(), tile.in_disc[i][0], tile.in_disc[i][1]), kFar};
+                                   towards_sun(dome.sky(), tile.in_disc[i][0], tile.in_disc[i][1])};
       tile.shadow_pixel[shadows++] = i;
     }
     std::fill_n(tile.blocked.begin(), shadows, false);
-    trace_shadow(scene.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
-    if (!actors.empty()) trace_shadow(actors.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
+    tracer.shadows(scene.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
+    if (!actors.empty()) tracer.shadows(actors.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
     if (log_shadow) log_shadow->assign(tile.shadow_rays.begin(), tile.shadow_rays.begin() + shadows);
 
     std::array<bool, kTilePixels> sunny{};
     for (int k = 0; k < shadows; ++k) sunny[tile.shadow_pixel[k]] = !tile.blocked[k];
+    std::optional<SkyLight> sky_light;
+    if (traced_sky_light) gather_sky_light(tile, count, sky_light.emplace());
     for (int i = 0; i < count; ++i) {
       const RayRequest& ray = tile.rays[i];
+      if (tile.dark[i]) {
+        out[i] = Vector3f::Zero();
+        continue;
+      }
       if (!tile.on_actor[i] && !tile.hits[i].any()) {
         out[i] = dome.radiance(ray.direction);
         continue;
       }
       const Surface& s = tile.surfaces[i];
-      Vector3f color = shade(s, dome, ray.direction, sunny[i] ? 1.0F : 0.0F);
+      const float sun = sunny[i] ? 1.0F : 0.0F;
+      Vector3f color =
+          sky_light ? shade(s, dome, ray.direction, sun, sky_light->light[i]) : shade(s, dome, ray.direction, sun);
       if (s.water) {
         // Fresnel's reflectance of water in Schlick's form, R0 = 0.02.
         const float cosine = std::clamp(-ray.direction.dot(s.normal), 0.0F, 1.0F);
@@ -260,9 +254,10 @@ struct Renderer::Impl {
     if (!request.X_MA_before.empty() && request.X_MA_before.size() != actor_list.size())
       fail("{} actors were given, but {} poses of the frame before", actor_list.size(), request.X_MA_before.size());
     Flow flow;
-    flow.X_CM_before = request.X_MC_before.inverse().cast<float>();
+    const Pose X_MC_before = request.X_MC_before.value_or(X_MC);
+    flow.X_CM_before = X_MC_before.inverse().cast<float>();
     flow.X_CM_now = X_MC.inverse().cast<float>();
-    flow.now_to_before_C = (request.X_MC_before.inverse() * X_MC).cast<float>();
+    flow.now_to_before_C = (X_MC_before.inverse() * X_MC).cast<float>();
     for (std::size_t i = 0; i < request.X_MA_before.size(); ++i)
       flow.actors_M_before.push_back((request.X_MA_before[i] * actor_list[i].X_MA.inverse()).cast<float>());
     return flow;
@@ -278,16 +273,15 @@ struct Renderer::Impl {
         p_M = flow.actors_M_before[tile.actor_hits[i].instance] * p_M;
       before = flow.X_CM_before * p_M;
     }
-    if (before.z() <= 1e-3F) return Eigen::Vector2f::Zero();
-    const auto width = static_cast<float>(view.camera.width), height = static_cast<float>(view.camera.height);
-    return {(u - (view.focal * before.x() / before.z() + 0.5F * width)) / width,
-            (v - (view.focal * before.y() / before.z() + 0.5F * height)) / height};
+    const auto seen_at = view.camera.project(before.cast<double>());
+    if (!seen_at || tile.dark[i]) return Eigen::Vector2f::Zero();
+    return {(u - static_cast<float>(seen_at->x())) / static_cast<float>(view.camera.width),
+            (v - static_cast<float>(seen_at->y())) / static_cast<float>(view.camera.height)};
   }
 
   void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actor_list, CameraFrame& frame,
               const FrameRequest& request, RayLog* log) const {
-    if (camera.width < 1 || camera.height < 1 || camera.samples_per_axis < 1)
-      fail("a camera of {}x{} pixels cannot be rendered", camera.width, camera.height);
+    camera.check("render");
     const auto fit = [&](auto& image, int channels) {
       if (image.width != camera.width || image.height != camera.height || image.channels != channels)
         image = std::remove_reference_t<decltype(image)>(camera.width, camera.height, channels);
@@ -306,11 +300,25 @@ struct Renderer::Impl {
     fit_if(request.normal, frame.normal, 3);
     fit_if(request.flow, frame.flow, 2);
     fit_if(request.coverage, frame.coverage, classes);
+    const CameraEffects& effects = request.effects;
+    const bool blur = effects.shutter_s > 0 && (request.X_MC_before || !request.X_MA_before.empty());
+    const bool with_flow = request.flow || blur;
+    // Effects for which a pixel needs its neighbours, or another pass, wait for all values of the picture.
+    const bool later = blur || effects.iso > 0 || dome.sky().rain > 0;
+    if (later) fit(display, 3);
+    if (blur) {
+      fit(blurred, 3);
+      fit(blur_flow, 2);
+    }
+    ImageF32& flow_image = request.flow ? frame.flow : blur_flow;
+    const Development develop(effects, dome.exposure());
     actors.update(actor_list);
-    const Flow flow = request.flow ? flow_of(X_MC, actor_list, request) : Flow{};
+    const Flow flow = with_flow ? flow_of(X_MC, actor_list, request) : Flow{};
+    const bool plain = camera.projection == Projection::kPinhole && !camera.distorted();
     const View view{camera, X_MC.translation().cast<float>(), X_MC.linear().cast<float>(),
-                    static_cast<float>(camera.focal_px())};
+                    static_cast<float>(camera.focal_px()), plain};
     const Vector3f forward = view.R_MC.col(2);
+    const bool fisheye = camera.projection == Projection::kFisheye;
     const int tiles_x = (camera.width + kTile - 1) / kTile, tiles_y = (camera.height + kTile - 1) / kTile;
     if (log) {
       log->primary.assign(static_cast<std::size_t>(tiles_x) * tiles_y, {});
@@ -334,29 +342,33 @@ struct Renderer::Impl {
       }
       const auto aim = [&](float du, float dv, int sample) {
         for (int i = 0; i < count; ++i) {
-          tile.rays[i] = {view.origin, view.direction(static_cast<float>(us[i]) + du, static_cast<float>(vs[i]) + dv),
-                          kFar};
+          tile.rays[i] = {view.origin, view.direction(static_cast<float>(us[i]) + du, static_cast<float>(vs[i]) + dv)};
+          tile.dark[i] = !plain && tile.rays[i].direction.isZero();
+          if (tile.dark[i]) tile.rays[i] = {view.origin, forward, 0};
           tile.in_disc[i] = point_in_disc(us[i], vs[i], sample);
         }
       };
       // 1. The ray through the centre gives the annotations, and the colour when it is the only one.
       aim(0.5F, 0.5F, 0);
       if (log) log->primary[number].assign(tile.rays.begin(), tile.rays.begin() + count);
-      radiance(tile, count, pixel_angle, color.data(), log ? &log->shadow[number] : nullptr);
+      radiance(tile, count, pixel_angle, camera.traced_sky_light && n == 1, color.data(),
+               log ? &log->shadow[number] : nullptr);
       for (int i = 0; i < count; ++i) {
         const bool hit = tile.on_actor[i] || tile.hits[i].any();
-        *frame.semantic.at(us[i], vs[i]) = hit ? tile.surfaces[i].class_id : sky_class;
+        *frame.semantic.at(us[i], vs[i]) = hit ? tile.surfaces[i].class_id : tile.dark[i] ? kIgnoreId : sky_class;
         *frame.instance.at(us[i], vs[i]) = hit ? tile.surfaces[i].instance_id : kSkyInstanceId;
         *frame.depth_m.at(us[i], vs[i]) =
-            hit ? std::min(tile.surfaces[i].distance * tile.rays[i].direction.dot(forward), kSkyDepth) : kSkyDepth;
+            hit ? std::min(tile.surfaces[i].distance * (fisheye ? 1.0F : tile.rays[i].direction.dot(forward)),
+                           kSkyDepth)
+                : kSkyDepth;
         if (request.normal) {
           const Vector3f n_C = hit ? Vector3f(view.R_MC.transpose() * tile.surfaces[i].flat_normal) : Vector3f::Zero();
           std::copy_n(n_C.data(), 3, frame.normal.at(us[i], vs[i]));
         }
-        if (request.flow) {
+        if (with_flow) {
           const Eigen::Vector2f by =
               moved(flow, view, tile, i, static_cast<float>(us[i]) + 0.5F, static_cast<float>(vs[i]) + 0.5F);
-          std::copy_n(by.data(), 2, frame.flow.at(us[i], vs[i]));
+          std::copy_n(by.data(), 2, flow_image.at(us[i], vs[i]));
         }
         if (request.coverage) std::fill_n(frame.coverage.at(us[i], vs[i]), classes, 0.0F);
       }
@@ -364,11 +376,12 @@ struct Renderer::Impl {
         if (!request.coverage) return;
         for (int i = 0; i < count; ++i) {
           const bool hit = tile.on_actor[i] || tile.hits[i].any();
-          const ClassId id = hit ? tile.surfaces[i].class_id : sky_class;
+          const ClassId id = hit ? tile.surfaces[i].class_id : tile.dark[i] ? kIgnoreId : sky_class;
           if (id < classes) frame.coverage.at(us[i], vs[i])[id] += share;
         }
       };
       if (n == 1) cover(1);
+      const auto displayed = [&](int i) { return develop(color[i], tile.rays[i].direction.dot(forward)); };
       // 2. More rays on a regular grid inside the pixel; display values are averaged, as a camera that clips each
       //    photosite does not.
       if (n > 1) {
@@ -376,88 +389,56 @@ struct Renderer::Impl {
         for (int a = 0; a < n; ++a)
           for (int b = 0; b < n; ++b) {
             aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n, a * n + b);
-            radiance(tile, count, pixel_angle, color.data(), nullptr);
+            radiance(tile, count, pixel_angle, camera.traced_sky_light, color.data(), nullptr);
             cover(1.0F / static_cast<float>(n * n));
-            for (int i = 0; i < count; ++i) sum[i] += tone_map(color[i], dome.exposure());
+            for (int i = 0; i < count; ++i) sum[i] += displayed(i);
           }
         for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
       } else {
-        for (int i = 0; i < count; ++i) color[i] = tone_map(color[i], dome.exposure());
+        for (int i = 0; i < count; ++i) color[i] = displayed(i);
       }
       for (int i = 0; i < count; ++i) {
-        std::uint8_t* bgra = frame.bgra.at(us[i], vs[i]);
-        bgra[0] = linear_to_srgb(color[i].z());
-        bgra[1] = linear_to_srgb(color[i].y());
-        bgra[2] = linear_to_srgb(color[i].x());
-        bgra[3] = 255;
+        if (later)
+          std::copy_n(color[i].data(), 3, display.at(us[i], vs[i]));
+        else
+          encode(color[i].data(), frame.bgra.at(us[i], vs[i]));
       }
+    });
+    if (!later) return;
+    if (blur) {
+      motion_blur(display, flow_image, effects.shutter_s / request.frame_s, blurred);
+      std::swap(display, blurred);
+    }
+    if (dome.sky().rain > 0) {
+      Precipitation falling;
+      falling.X_MC = X_MC;
+      falling.camera_velocity_M =
+          request.X_MC_before
+              ? Eigen::Vector3d((X_MC.translation() - request.X_MC_before->translation()) / request.frame_s)
+              : Eigen::Vector3d::Zero();
+      falling.shutter_s = effects.shutter_s;
+      falling.seed = world.seed ^ request.frame_index * 0x9e3779b97f4a7c15ULL;
+      falling.light = develop(dome.ambient(Vector3f::UnitZ()), 1);
+      draw_precipitation(falling, dome.sky(), camera, frame.depth_m, display);
+    }
+    sensor_noise(display, effects.iso, world.seed, request.frame_index);
+    parallel_for(static_cast<std::size_t>(camera.height), [&](std::size_t v) {
+      for (int u = 0; u < camera.width; ++u)
+        encode(display.at(u, static_cast<int>(v)), frame.bgra.at(u, static_cast<int>(v)));
     });
   }
 
-  void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actor_list, std::uint64_t noise_index,
+  static void encode(const float* rgb, std::uint8_t* bgra) {
+    bgra[0] = linear_to_srgb(rgb[2]);
+    bgra[1] = linear_to_srgb(rgb[1]);
+    bgra[2] = linear_to_srgb(rgb[0]);
+    bgra[3] = 255;
+  }
+
+  void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actor_list, const ScanRequest& request,
             std::vector<LidarPoint>& points, RayLog* log) const {
-    if (lidar.channels < 1 || lidar.columns < 1)
-      fail("a LiDAR of {} channels and {} columns cannot be scanned", lidar.channels, lidar.columns);
     actors.update(actor_list);
-    const Vector3f origin = X_ML.translation().cast<float>();
-    const Eigen::Matrix3f R_ML = X_ML.linear().cast<float>();
-    const int total = lidar.columns * lidar.channels;
-    // Beams side by side are near each other in space: a task takes several columns, a packet neighbours in one
-    // channel.
-    constexpr int kColumns = 16;
-    const int tasks = (lidar.columns + kColumns - 1) / kColumns;
-    scan_points.resize(total);
-    scan_hit.assign(total, 0);
-    if (log) log->primary.assign(tasks, {});
-    parallel_for(static_cast<std::size_t>(tasks), [&](std::size_t task) {
-      std::array<RayRequest, kColumns> rays;
-      std::array<Vector3f, kColumns> beams;
-      std::array<Hit, kColumns> hits, actor_hits;
-      const int first = static_cast<int>(task) * kColumns, count = std::min(kColumns, lidar.columns - first);
-      for (int channel = 0; channel < lidar.channels; ++channel) {
-        const double along = lidar.channels == 1 ? 0.5 : static_cast<double>(channel) / (lidar.channels - 1);
-        const double elevation = lidar.upper_fov_rad + along * (lidar.lower_fov_rad - lidar.upper_fov_rad);
-        for (int i = 0; i < count; ++i) {
-          const double azimuth =
-              -2 * M_PI * (first + i) / lidar.columns;  // clockwise seen from above, as spinning sensors turn
-          beams[i] = Eigen::Vector3d(std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth),
-                                     std::sin(elevation))
-                         .cast<float>();
-          rays[i] = {origin, R_ML * beams[i], static_cast<float>(lidar.range_m)};
-        }
-        if (log) log->primary[task].insert(log->primary[task].end(), rays.begin(), rays.begin() + count);
-        trace(scene.scene(), rays.data(), hits.data(), count, true);
-        if (!actors.empty()) {
-          for (int i = 0; i < count; ++i) rays[i].length = hits[i].t;
-          trace(actors.scene(), rays.data(), actor_hits.data(), count, true);
-        }
-        for (int i = 0; i < count; ++i) {
-          const bool on_actor = !actors.empty() && actor_hits[i].any();
-          if (!on_actor && !hits[i].any()) continue;
-          const Hit& hit = on_actor ? actor_hits[i] : hits[i];
-          Surface s = on_actor ? actors.surface(hit, origin, rays[i].direction)
-                               : scene.surface(hit, origin, rays[i].direction, 0.003F);
-          apply_weather(s, dome.sky());
-          const float cosine = std::abs(s.flat_normal.dot(rays[i].direction));
-          if (s.water && cosine < 0.5F) continue;  // still water mirrors a flat beam away
-          const int index = (first + i) * lidar.channels + channel;
-          Random random(world.seed ^ noise_index * 0x9e3779b97f4a7c15ULL, stream_of("lidar"),
-                        static_cast<std::uint64_t>(index));
-          const float range = s.distance + static_cast<float>(random.normal(0, lidar.range_noise_stddev_m));
-          // Near infrared: plants reflect strongly; falls with the angle and, by the air, with distance (as CARLA:
-          // exp(-0.004 d)).
-          const float reflectance = std::clamp(0.25F + 0.9F * s.albedo.maxCoeff() + 0.35F * s.translucency, 0.0F, 1.0F);
-          const Vector3f p_L = range * beams[i];
-          scan_points[index] = {
-              p_L.x(), p_L.y(),       p_L.z(),   reflectance * (0.3F + 0.7F * cosine) * std::exp(-0.004F * s.distance),
-              cosine,  s.instance_id, s.class_id};
-          scan_hit[index] = 1;
-        }
-      }
-    });
-    points.clear();
-    for (int i = 0; i < total; ++i)
-      if (scan_hit[i]) points.push_back(scan_points[i]);
+    scanner.scan(lidar, X_ML, request, dome.sky(), points, log ? &log->primary : nullptr);
   }
 };
 
@@ -475,8 +456,8 @@ void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::ve
 void Renderer::relight(const Sky& sky) const { impl_->dome = SkyDome(sky); }
 
 void Renderer::scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors,
-                    std::uint64_t noise_index, std::vector<LidarPoint>& points) const {
-  impl_->scan(lidar, X_ML, actors, noise_index, points, nullptr);
+                    const ScanRequest& request, std::vector<LidarPoint>& points) const {
+  impl_->scan(lidar, X_ML, actors, request, points, nullptr);
 }
 
 RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, const std::vector<Pose>& eyes,
@@ -495,15 +476,15 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
         for (std::size_t at = 0; at < lists[i].size(); at += kTilePixels) {
           const int count = static_cast<int>(std::min<std::size_t>(kTilePixels, lists[i].size() - at));
           if (shadow)
-            impl_->trace_shadow(impl_->scene.scene(), lists[i].data() + at, blocked.data(), count);
+            impl_->tracer.shadows(impl_->scene.scene(), lists[i].data() + at, blocked.data(), count);
           else
-            impl_->trace(impl_->scene.scene(), lists[i].data() + at, hits.data(), count, true);
+            impl_->tracer.nearest(impl_->scene.scene(), lists[i].data() + at, hits.data(), count, true);
         }
       });
     });
   };
   RenderBench bench;
-  bench.packet_width = impl_->packet_width;
+  bench.packet_width = impl_->tracer.packet_width();
   CameraFrame frame;
   std::vector<LidarPoint> points;
   Impl::RayLog log;
@@ -518,8 +499,8 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
     for (const auto& list : log.shadow) bench.shadow_rays += list.size();
   }
   for (std::size_t i = 0; i < lidars.size(); ++i) {
-    impl_->scan(lidar, lidars[i], {}, i, points, &log);
-    bench.lidar_ms.push_back(timed_ms([&] { impl_->scan(lidar, lidars[i], {}, i, points, nullptr); }));
+    impl_->scan(lidar, lidars[i], {}, {i, 0, {}}, points, &log);
+    bench.lidar_ms.push_back(timed_ms([&] { impl_->scan(lidar, lidars[i], {}, {i, 0, {}}, points, nullptr); }));
     bench.lidar_raw_ms.push_back(raw(log.primary, false));
   }
   return bench;

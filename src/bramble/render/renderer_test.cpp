@@ -15,149 +15,12 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/parallel.hpp"
 #include "bramble/render/render_bench.hpp"
-#include "bramble/render/texture.hpp"
+#include "bramble/render/scene_for_tests.hpp"
 
 namespace bramble {
 namespace {
 
-using Eigen::Vector3d;
-using Eigen::Vector3f;
-
-// Small worlds whose pictures are known in closed form: flat ground at z = 0, boxes, spheres and cards on it.
-constexpr ClassId kGrass = 0, kDirt = 1, kTree = 2, kBush = 3, kRubble = 4, kWater = 5, kSky = 6;
-
-Ontology test_ontology() {
-  return Ontology("test", {{kGrass, "grass", {0, 102, 0}, 0},
-                           {kDirt, "dirt", {108, 64, 20}, 0},
-                           {kTree, "tree", {0, 255, 0}, 0},
-                           {kBush, "bush", {255, 153, 204}, 0},
-                           {kRubble, "rubble", {110, 22, 138}, 0},
-                           {kWater, "water", {0, 128, 255}, 0},
-                           {kSky, "sky", {0, 0, 255}, 0}});
-}
-
-World flat_world(double size_m = 256) {
-  World world;
-  world.ontology = test_ontology();
-  world.seed = 7;
-  world.terrain.size_m = size_m;
-  world.terrain.samples = 33;
-  world.terrain.heights.assign(33 * 33, 0.0F);
-  world.terrain.cover = ImageU8(64, 64, 3, 0);
-  world.path.points = {{-10, 0, 0}, {10, 0, 0}};
-  world.path.closed = false;
-  world.sky.sun_direction = Vector3f(0.3F, -0.5F, 0.8F).normalized();
-  world.sky.cloud_cover = 0;
-  return world;
-}
-
-int add_material(World& world, const Vector3f& color) {
-  Material material;
-  material.color = color;
-  world.materials.push_back(material);
-  return static_cast<int>(world.materials.size()) - 1;
-}
-
-void add_quad(Mesh& mesh, const Vector3f& a, const Vector3f& b, const Vector3f& c, const Vector3f& d, int material) {
-  const auto k = static_cast<std::uint32_t>(mesh.positions.size());
-  const Vector3f normal = (b - a).cross(c - a).normalized();
-  for (const auto& p : {a, b, c, d}) {
-    mesh.positions.push_back(p);
-    mesh.normals.push_back(normal);
-  }
-  mesh.uvs.insert(mesh.uvs.end(), {{0, 1}, {1, 1}, {1, 0}, {0, 0}});
-  mesh.triangles.push_back({k, k + 1, k + 2});
-  mesh.triangles.push_back({k, k + 2, k + 3});
-  mesh.triangle_material.insert(mesh.triangle_material.end(), 2, static_cast<std::uint16_t>(material));
-}
-
-// An upright box with its foot's middle at the origin.
-Mesh box(const Vector3f& size, int material) {
-  Mesh mesh;
-  const float x = size.x() / 2, y = size.y() / 2, z = size.z();
-  add_quad(mesh, {-x, -y, 0}, {x, -y, 0}, {x, -y, z}, {-x, -y, z}, material);
-  add_quad(mesh, {x, -y, 0}, {x, y, 0}, {x, y, z}, {x, -y, z}, material);
-  add_quad(mesh, {x, y, 0}, {-x, y, 0}, {-x, y, z}, {x, y, z}, material);
-  add_quad(mesh, {-x, y, 0}, {-x, -y, 0}, {-x, -y, z}, {-x, y, z}, material);
-  add_quad(mesh, {-x, -y, z}, {x, -y, z}, {x, y, z}, {-x, y, z}, material);
-  return mesh;
-}
-
-Mesh sphere(float radius, int material, int rings = 128) {
-  Mesh mesh;
-  const int around = 2 * rings;
-  for (int j = 0; j <= rings; ++j)
-    for (int i = 0; i <= around; ++i) {
-      const float polar = std::numbers::pi_v<float> * j / rings, azimuth = 2 * std::numbers::pi_v<float> * i / around;
-      const Vector3f n(std::sin(polar) * std::cos(azimuth), std::sin(polar) * std::sin(azimuth), std::cos(polar));
-      mesh.positions.push_back(radius * n);
-      mesh.normals.push_back(n);
-      mesh.uvs.emplace_back(static_cast<float>(i) / around, static_cast<float>(j) / rings);
-    }
-  for (int j = 0; j < rings; ++j)
-    for (int i = 0; i < around; ++i) {
-      const auto k = static_cast<std::uint32_t>(j * (around + 1) + i), below = k + around + 1;
-      mesh.triangles.push_back({k, below, below + 1});
-      mesh.triangles.push_back({k, below + 1, k + 1});
-      mesh.triangle_material.insert(mesh.triangle_material.end(), 2, static_cast<std::uint16_t>(material));
-    }
-  return mesh;
-}
-
-void place(World& world, Mesh mesh, const Vector3f& position, ClassId class_id) {
-  Instance instance;
-  instance.mesh = static_cast<std::uint32_t>(world.meshes.size());
-  instance.class_id = class_id;
-  instance.X_MA.translation() = position;
-  world.meshes.push_back(std::move(mesh));
-  world.instances.push_back(instance);
-}
-
-// Optical frame at `position`, looking along `forward`.
-Pose look(const Vector3d& position, Vector3d forward) {
-  forward.normalize();
-  const Vector3d right =
-      (std::abs(forward.z()) > 0.99 ? Vector3d(0, -1, 0) : forward.cross(Vector3d::UnitZ())).normalized();
-  Pose X_MC = Pose::Identity();
-  X_MC.linear().col(0) = right;
-  X_MC.linear().col(1) = forward.cross(right);
-  X_MC.linear().col(2) = forward;
-  X_MC.translation() = position;
-  return X_MC;
-}
-
-CameraModel small_camera() {
-  CameraModel camera;
-  camera.width = 160;
-  camera.height = 120;
-  return camera;
-}
-
-// Direction of the ray through the pixel's centre in M, with unit length along the optical axis.
-Vector3d ray_of(const CameraModel& camera, const Pose& X_MC, int u, int v) {
-  return X_MC.linear() * Vector3d((u + 0.5 - camera.width / 2.0) / camera.focal_px(),
-                                  (v + 0.5 - camera.height / 2.0) / camera.focal_px(), 1);
-}
-
-double luminance(const CameraFrame& frame, int u, int v) {
-  const std::uint8_t* bgra = frame.bgra.at(u, v);
-  return 0.0722 * srgb_to_linear(bgra[0]) + 0.7152 * srgb_to_linear(bgra[1]) + 0.2126 * srgb_to_linear(bgra[2]);
-}
-
-CameraFrame picture(const World& world, const CameraModel& camera, const Pose& X_MC,
-                    const std::vector<Actor>& actors = {}) {
-  const Renderer renderer(world);
-  CameraFrame frame;
-  renderer.render(camera, X_MC, actors, frame);
-  return frame;
-}
-
-TEST(CameraModel, FocalLengthFollowsFromTheFieldOfView) {
-  CameraModel camera;
-  EXPECT_NEAR(camera.focal_px(), 512, 1e-9);
-  camera.fov_rad = 2 * std::atan(1.0 / 3);
-  EXPECT_NEAR(camera.focal_px(), 3 * 512, 1e-9);
-}
+using namespace scene_test;
 
 TEST(Renderer, FlatGroundHasItsDepthAndTheSkyStandsAboveTheHorizon) {
   const World world = flat_world();
@@ -303,27 +166,6 @@ TEST(Renderer, ShadowFallsWhereTheSunIsHidden) {
   EXPECT_LT(brightest_hidden, darkest_lit);
 }
 
-// A card that faces the camera whose texture has a square hole from 1/4 to 3/4 of each side.
-World world_with_card(bool with_card, bool flat = false) {
-  World world = flat_world(128);
-  Material leaf;
-  leaf.color = {0.3F, 0.25F, 0.02F};
-  leaf.color_texture = 0;
-  leaf.alpha_cutoff = 0.5F;
-  world.materials.push_back(leaf);
-  ImageU8 image(64, 64, 4, 255);
-  for (int v = 16; v < 48; ++v)
-    for (int u = 16; u < 48; ++u) image.at(u, v)[3] = 0;
-  world.textures.push_back(image);
-  Mesh card;
-  if (flat)
-    add_quad(card, {-2, -2, 0}, {2, -2, 0}, {2, 2, 0}, {-2, 2, 0}, 0);
-  else
-    add_quad(card, {0, 2, 0}, {0, -2, 0}, {0, -2, 4}, {0, 2, 4}, 0);
-  if (with_card) place(world, card, flat ? Vector3f(0, 0, 2) : Vector3f(6, 0, 3), kBush);
-  return world;
-}
-
 TEST(Renderer, CutOutShowsTheSkyInEveryPicture) {
   const CameraModel camera = small_camera();
   const Pose X_MC = look({0, 0, 3}, {1, 0, 0});
@@ -426,18 +268,6 @@ TEST(Renderer, WaterStandsWhereTheGroundIsLower) {
   EXPECT_GT(water, 3000);
 }
 
-Actor box_actor(const Pose& X_MA) {
-  Actor actor;
-  actor.mesh = std::make_shared<Mesh>(box({2, 2, 2}, 0));
-  Material paint;
-  paint.color = {0.02F, 0.1F, 0.9F};
-  actor.materials = std::make_shared<std::vector<Material>>(1, paint);
-  actor.X_MA = X_MA;
-  actor.class_id = kDirt;
-  actor.instance_id = 123456;
-  return actor;
-}
-
 TEST(Renderer, ActorsAreDrawnWhereTheirPoseSays) {
   World world = flat_world(128);
   place(world, box({1, 4, 4}, add_material(world, {0.5F, 0.5F, 0.5F})), {20, 0, 0}, kRubble);
@@ -514,32 +344,7 @@ TEST(Renderer, ImpossibleCameraIsRefused) {
   LidarModel lidar;
   lidar.channels = 0;
   std::vector<LidarPoint> points;
-  EXPECT_THROW(renderer.scan(lidar, Pose::Identity(), {}, 0, points), Error);
-}
-
-// A crowded little world with cut-outs, water, dirt and turned instances.
-World busy_world() {
-  World world = world_with_card(true);
-  for (int j = 0; j < 33; ++j)
-    for (int i = 0; i < 33; ++i)
-      world.terrain.heights[j * 33 + i] =
-          0.8F * std::sin(0.9F * static_cast<float>(i)) * std::cos(0.7F * static_cast<float>(j));
-  world.terrain.water_level_m = -0.5;
-  for (int k = 0; k < 64 * 64; ++k) world.terrain.cover.data[3 * k] = static_cast<std::uint8_t>(k * 7);
-  world.sky.cloud_cover = 0.5F;
-  place(world, sphere(0.7F, add_material(world, {0.4F, 0.4F, 0.3F}), 24), {5, 3, 0.5F}, kRubble);
-  for (int k = 0; k < 300; ++k) {
-    Instance instance;
-    instance.mesh = static_cast<std::uint32_t>(k % 2);
-    instance.class_id = k % 2 ? kRubble : kBush;
-    instance.X_MA.translation() =
-        Vector3f(static_cast<float>(k % 20) * 2.1F, static_cast<float>(k / 20) * 2.3F - 16, 0.2F);
-    instance.X_MA.linear() =
-        0.4F *
-        Eigen::AngleAxisf(0.37F * static_cast<float>(k), Vector3f(0.2F, 0.1F, 1).normalized()).toRotationMatrix();
-    world.instances.push_back(instance);
-  }
-  return world;
+  EXPECT_THROW(renderer.scan(lidar, Pose::Identity(), {}, {0, 0, {}}, points), Error);
 }
 
 TEST(Renderer, SameBytesForAnyNumberOfThreads) {
@@ -554,7 +359,7 @@ TEST(Renderer, SameBytesForAnyNumberOfThreads) {
     renderer.render(camera, X_MC, actors, result.first);
     LidarModel lidar;
     lidar.columns = 200;
-    renderer.scan(lidar, pose_from_xyz_rpy(-3, 0, 2.5, 0, 0, 0), actors, 3, result.second);
+    renderer.scan(lidar, pose_from_xyz_rpy(-3, 0, 2.5, 0, 0, 0), actors, {3, 0, {}}, result.second);
     return result;
   };
   const auto one = run(1), two = run(2);
@@ -740,101 +545,6 @@ TEST(RendererAnnotations, PictureConvergesWithItsSamples) {
   EXPECT_LT(two, 0.72 * one);
   EXPECT_LT(four, 0.72 * two);
   EXPECT_GT(one, 0.5);
-}
-
-TEST(RendererLidar, RangesOverFlatGroundAreInClosedForm) {
-  const World world = flat_world();
-  const Renderer renderer(world);
-  LidarModel lidar;
-  lidar.range_noise_stddev_m = 0;
-  lidar.columns = 90;
-  std::vector<LidarPoint> points;
-  renderer.scan(lidar, pose_from_xyz_rpy(1, 2, 2, 0, 0, 0.3), {}, 0, points);
-  // Beam c looks down by the angle e where 2 m / sin(e) stays within 80 m.
-  int beams = 0;
-  std::vector<double> expected;
-  for (int c = 0; c < lidar.channels; ++c) {
-    const double e = -(lidar.upper_fov_rad + (lidar.lower_fov_rad - lidar.upper_fov_rad) * c / (lidar.channels - 1));
-    if (e > 0 && 2 / std::sin(e) < lidar.range_m) {
-      ++beams;
-      expected.push_back(e);
-    }
-  }
-  ASSERT_EQ(points.size(), static_cast<std::size_t>(beams) * lidar.columns);
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const LidarPoint& p = points[i];
-    const double e = expected[i % beams], range = std::hypot(p.x, p.y, p.z);
-    const double azimuth = -2 * std::numbers::pi * static_cast<double>(i / beams) / lidar.columns;
-    ASSERT_NEAR(range, 2 / std::sin(e), 1e-4 * range * range) << i;
-    ASSERT_NEAR(p.z, -2, 1e-3);
-    ASSERT_NEAR(p.x, range * std::cos(e) * std::cos(azimuth), 2e-3);
-    ASSERT_NEAR(p.y, range * std::cos(e) * std::sin(azimuth), 2e-3);
-    ASSERT_NEAR(p.cos_incidence, std::sin(e), 1e-3);
-    ASSERT_EQ(p.class_id, kGrass);
-    ASSERT_EQ(p.instance, kGroundInstanceId);
-    ASSERT_GT(p.intensity, 0);
-    ASSERT_LE(p.intensity, 1);
-  }
-}
-
-TEST(RendererLidar, SeesThingsAndActors) {
-  World world = flat_world();
-  place(world, box({2, 40, 10}, add_material(world, {0.5F, 0.5F, 0.5F})), {21, 0, 0}, kTree);
-  const Renderer renderer(world);
-  LidarModel lidar;
-  lidar.range_noise_stddev_m = 0;
-  std::vector<LidarPoint> points;
-  renderer.scan(lidar, pose_from_xyz_rpy(0, 0, 1.9, 0, 0, 0), {box_actor(pose_from_xyz_rpy(-9, 0, 0, 0, 0, 0))}, 0,
-                points);
-  int wall = 0, vehicle = 0;
-  for (const LidarPoint& p : points) {
-    if (p.class_id == kTree) {
-      ++wall;
-      EXPECT_EQ(p.instance, kFirstScatterInstanceId);
-      if (p.x < 21) {
-        EXPECT_NEAR(p.x, 20, 2e-3);
-      }
-    }
-    if (p.instance == 123456U) {
-      ++vehicle;
-      EXPECT_EQ(p.class_id, static_cast<std::uint32_t>(kDirt));
-      EXPECT_NEAR(p.x, -8, 2.01);
-    }
-  }
-  EXPECT_GT(wall, 1000);
-  EXPECT_GT(vehicle, 100);
-}
-
-TEST(RendererLidar, NoiseIsNormalAndRepeatable) {
-  const World world = flat_world();
-  const Renderer renderer(world);
-  LidarModel lidar;
-  lidar.columns = 512;
-  const Pose X_ML = pose_from_xyz_rpy(0, 0, 2, 0, 0, 0);
-  std::vector<LidarPoint> exact, noisy, again, other;
-  lidar.range_noise_stddev_m = 0;
-  renderer.scan(lidar, X_ML, {}, 5, exact);
-  lidar.range_noise_stddev_m = 0.02;
-  renderer.scan(lidar, X_ML, {}, 5, noisy);
-  renderer.scan(lidar, X_ML, {}, 5, again);
-  renderer.scan(lidar, X_ML, {}, 6, other);
-  ASSERT_EQ(noisy.size(), exact.size());
-  ASSERT_EQ(again.size(), exact.size());
-  double sum = 0, squares = 0;
-  int differ = 0;
-  for (std::size_t i = 0; i < exact.size(); ++i) {
-    const double noise =
-        std::hypot(noisy[i].x, noisy[i].y, noisy[i].z) - std::hypot(exact[i].x, exact[i].y, exact[i].z);
-    sum += noise;
-    squares += noise * noise;
-    ASSERT_EQ(std::memcmp(&noisy[i], &again[i], sizeof(LidarPoint)), 0);
-    differ += noisy[i].x != other[i].x;
-  }
-  const auto n = static_cast<double>(exact.size());
-  ASSERT_GT(n, 10000);
-  EXPECT_NEAR(sum / n, 0, 5 * 0.02 / std::sqrt(n));                        // five standard errors
-  EXPECT_NEAR(std::sqrt(squares / n), 0.02, 5 * 0.02 / std::sqrt(2 * n));  // fixed seed: no false alarms
-  EXPECT_GT(differ, 0.95 * n);
 }
 
 TEST(RenderBench, ReportsTheRatioOfItsTimes) {

@@ -206,7 +206,7 @@ Vector3f SkyDome::haze(const Vector3f& direction) const {
   return mix(haze_[first], haze_[(first + 1) % kHazeWidth], position - std::floor(position));
 }
 
-Vector3f SkyDome::radiance(const Vector3f& direction) const {
+Vector3f SkyDome::radiance_without_sun(const Vector3f& direction) const {
   if (direction.z() <= 0) return haze(direction);
   const float row = std::sqrt(std::min(direction.z(), 1.0F)) * kHeight - 0.5F;
   const float azimuth = std::atan2(direction.y(), direction.x()) / (2 * kPi);
@@ -215,7 +215,12 @@ Vector3f SkyDome::radiance(const Vector3f& direction) const {
   const int c0 = (static_cast<int>(std::floor(column)) + kWidth) % kWidth, c1 = (c0 + 1) % kWidth;
   const float wr = std::clamp(row - std::floor(row), 0.0F, 1.0F), wc = column - std::floor(column);
   const auto at = [&](int r, int c) -> const Vector3f& { return dome_[static_cast<std::size_t>(r) * kWidth + c]; };
-  Vector3f color = mix(mix(at(r0, c0), at(r0, c1), wc), mix(at(r1, c0), at(r1, c1), wc), wr);
+  return mix(mix(at(r0, c0), at(r0, c1), wc), mix(at(r1, c0), at(r1, c1), wc), wr);
+}
+
+Vector3f SkyDome::radiance(const Vector3f& direction) const {
+  Vector3f color = radiance_without_sun(direction);
+  if (direction.z() <= 0) return color;
   const float towards_sun = direction.dot(sky_.sun_direction);
   if (towards_sun > 0.998F) {
     // The disc, and the glare that it makes in every lens. (1 - cosine is half the angle's square.)

@@ -19,6 +19,7 @@ class SkyDome {
   const Sky& sky() const { return sky_; }
   /// Radiance seen in `direction` (unit, M); below the horizon the haze's colour. With the sun's disc.
   Eigen::Vector3f radiance(const Eigen::Vector3f& direction) const;
+  Eigen::Vector3f radiance_without_sun(const Eigen::Vector3f& direction) const;
   /// Radiance without clouds' detail, for the haze: a blurred horizon band.
   Eigen::Vector3f haze(const Eigen::Vector3f& direction) const;
   /// Light that fog scatters towards the viewer who looks in `direction`, when no other light is left.

@@ -54,6 +54,25 @@ nlohmann::json DriveStatistics::to_json() const {
           {"collisions", collisions_}};
 }
 
+namespace {
+
+// Direction of the motion as hue, its length (up to a twentieth of the picture) as saturation on white.
+ImageU8 flow_colors(const ImageF32& flow) {
+  ImageU8 picture(flow.width, flow.height, 3);
+  for (std::size_t i = 0; i < picture.pixel_count(); ++i) {
+    const double u = flow.data[2 * i], v = flow.data[2 * i + 1];
+    const double strength = std::min(1.0, 20 * std::hypot(u, v)), angle = std::atan2(v, u);
+    for (int c = 0; c < 3; ++c) {
+      const double wave = 0.5 + 0.5 * std::cos(angle - 2 * std::numbers::pi * c / 3);
+      picture.data[3 * i + static_cast<std::size_t>(c)] =
+          static_cast<std::uint8_t>(std::lround(255 * (1 - strength * (1 - wave))));
+    }
+  }
+  return picture;
+}
+
+}  // namespace
+
 ImageU8 picture_of(const Simulation& simulation, std::size_t index) {
   const Sensor& sensor = simulation.rig().sensors.at(index);
   const CameraFrame* frame = simulation.frame().readings.at(index).camera;
@@ -65,6 +84,24 @@ ImageU8 picture_of(const Simulation& simulation, std::size_t index) {
       const double share = std::log1p(std::clamp(frame->depth_m.data[i], 0.0F, 1000.0F)) / std::log(1001.0);
       std::fill_n(picture.data.begin() + static_cast<std::ptrdiff_t>(3 * i), 3,
                   static_cast<std::uint8_t>(std::lround(255 * (1 - share))));
+    }
+    return picture;
+  }
+  if (sensor.kind == SensorKind::kNormals) {
+    ImageU8 picture(frame->normal.width, frame->normal.height, 3);
+    for (std::size_t i = 0; i < picture.data.size(); ++i)
+      picture.data[i] = static_cast<std::uint8_t>(std::lround(127.5F + 127.5F * frame->normal.data[i]));
+    return picture;
+  }
+  if (sensor.kind == SensorKind::kOpticalFlow) return flow_colors(frame->flow);
+  if (sensor.kind == SensorKind::kInstance) {
+    // A colour of its own for each, by its id alone, so that it stays from frame to frame.
+    ImageU8 picture(frame->instance.width, frame->instance.height, 3);
+    for (std::size_t i = 0; i < frame->instance.data.size(); ++i) {
+      const std::uint32_t id = frame->instance.data[i];
+      const std::uint32_t mixed = (id ^ id >> 15U) * 2654435761U;
+      for (std::size_t c = 0; c < 3; ++c)
+        picture.data[3 * i + c] = id == kSkyInstanceId ? 0 : static_cast<std::uint8_t>(64 + (mixed >> (8 * c)) % 192);
     }
     return picture;
   }

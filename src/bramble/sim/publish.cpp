@@ -16,6 +16,8 @@ constexpr double kOriginLatitudeDeg = 42.0;  // CARLA's when a map names none
 constexpr double kOriginLongitudeDeg = 2.0;
 constexpr double kDegrees = 180 / std::numbers::pi;
 
+double square(double value) { return value * value; }
+
 geometry_msgs::Vector3 to_vector3(const Eigen::Vector3d& v) {
   geometry_msgs::Vector3 result;
   result.x = v.x();
@@ -77,13 +79,7 @@ sensor_msgs::PointCloud2 cloud(const std_msgs::Header& header, std::size_t point
 
 constexpr std::uint8_t kFloat32 = 7;  // sensor_msgs/PointField
 constexpr std::uint8_t kUint32 = 6;
-
-// Adds noise of one draw: axis by axis, each with its own standard deviation.
-Eigen::Vector3d noise(Random& random, const std::array<double, 3>& stddev) {
-  Eigen::Vector3d result;
-  for (int i = 0; i < 3; ++i) result[i] = stddev[i] > 0 ? random.normal(0, stddev[i]) : 0.0;
-  return result;
-}
+constexpr std::uint8_t kUint16 = 4;
 
 }  // namespace
 
@@ -103,13 +99,6 @@ std_msgs::Header make_header(StampNs stamp_ns, std::string frame_id) {
 std::vector<std::uint8_t> rgb_message(const std_msgs::Header& header, const ImageU8& bgra) {
   sensor_msgs::Image image = empty_image(header, bgra.width, bgra.height, "bgra8", 4);
   image.data = bgra.data;
-  return serialized(image);
-}
-
-std::vector<std::uint8_t> depth_message(const std_msgs::Header& header, const ImageF32& depth_m) {
-  sensor_msgs::Image image = empty_image(header, depth_m.width, depth_m.height, "32FC1", 4);
-  image.data.resize(depth_m.data.size() * sizeof(float));
-  std::memcpy(image.data.data(), depth_m.data.data(), image.data.size());
   return serialized(image);
 }
 
@@ -137,14 +126,44 @@ std::vector<std::uint8_t> color_mask_message(const std_msgs::Header& header, con
   return serialized(image);
 }
 
+std::vector<std::uint8_t> instance_message(const std_msgs::Header& header, const CameraFrame& frame,
+                                           const Ontology& ontology, SemanticEncoding encoding) {
+  const ImageU32& ids = frame.instance;
+  if (encoding == SemanticEncoding::kMono8) {
+    sensor_msgs::Image image = empty_image(header, ids.width, ids.height, "32SC1", 4);
+    image.data.resize(ids.data.size() * sizeof(std::uint32_t));
+    std::memcpy(image.data.data(), ids.data.data(), image.data.size());
+    return serialized(image);
+  }
+  sensor_msgs::Image image = empty_image(header, ids.width, ids.height, "bgra8", 4);
+  const auto tags = tags_of(ontology);
+  image.data.resize(ids.data.size() * 4);
+  for (std::size_t i = 0; i < ids.data.size(); ++i) {
+    image.data[4 * i] = static_cast<std::uint8_t>(ids.data[i] >> 8);
+    image.data[4 * i + 1] = static_cast<std::uint8_t>(ids.data[i]);
+    image.data[4 * i + 2] = tags[frame.semantic.data[i]];
+    image.data[4 * i + 3] = 255;
+  }
+  return serialized(image);
+}
+
+std::vector<std::uint8_t> float_message(const std_msgs::Header& header, const ImageF32& values) {
+  sensor_msgs::Image image = empty_image(header, values.width, values.height, fmt::format("32FC{}", values.channels),
+                                         4 * static_cast<std::uint32_t>(values.channels));
+  image.data.resize(values.data.size() * sizeof(float));
+  std::memcpy(image.data.data(), values.data.data(), image.data.size());
+  return serialized(image);
+}
+
 sensor_msgs::CameraInfo camera_info(const std_msgs::Header& header, const CameraModel& camera) {
   sensor_msgs::CameraInfo info;
   info.header = header;
   info.width = static_cast<std::uint32_t>(camera.width);
   info.height = static_cast<std::uint32_t>(camera.height);
-  info.distortion_model = "plumb_bob";
-  info.d.assign(5, 0.0);
-  const double f = camera.width / (2 * std::tan(0.5 * camera.fov_rad));
+  const bool fisheye = camera.projection == Projection::kFisheye;
+  info.distortion_model = fisheye ? "equidistant" : "plumb_bob";
+  info.d.assign(camera.distortion.begin(), camera.distortion.begin() + (fisheye ? 4 : 5));
+  const double f = camera.focal_px();
   const double cx = 0.5 * camera.width;
   const double cy = 0.5 * camera.height;
   info.k = {f, 0, cx, 0, f, cy, 0, 0, 1};
@@ -162,6 +181,24 @@ sensor_msgs::PointCloud2 lidar_cloud(const std_msgs::Header& header, const std::
     const float values[4] = {p.x, p.y, p.z, p.intensity};
     std::memcpy(to, values, sizeof(values));
     to += sizeof(values);
+  }
+  return result;
+}
+
+sensor_msgs::PointCloud2 timed_lidar_cloud(const std_msgs::Header& header, const std::vector<LidarPoint>& points,
+                                           double scan_s) {
+  sensor_msgs::PointCloud2 result = cloud(header, points.size(), 22);
+  result.fields = {field("x", 0, kFloat32),          field("y", 4, kFloat32),    field("z", 8, kFloat32),
+                   field("intensity", 12, kFloat32), field("ring", 16, kUint16), field("time", 18, kFloat32)};
+  std::uint8_t* to = result.data.data();
+  for (const LidarPoint& p : points) {
+    const float values[4] = {p.x, p.y, p.z, p.intensity};
+    const auto ring = static_cast<std::uint16_t>(p.ring);
+    const auto time = static_cast<float>(p.time_share * scan_s);
+    std::memcpy(to, values, sizeof(values));
+    std::memcpy(to + 16, &ring, sizeof(ring));
+    std::memcpy(to + 18, &time, sizeof(time));
+    to += 22;
   }
   return result;
 }
@@ -275,7 +312,7 @@ carla_msgs::CarlaEgoVehicleInfo vehicle_info(const Rig& rig, const VehicleConfig
 }
 
 sensor_msgs::Imu imu(const std_msgs::Header& header, const Sensor& sensor, const VehicleState& state,
-                     std::uint64_t seed, std::int64_t frame) {
+                     const SensorDrift& drift, std::uint64_t seed, std::int64_t frame) {
   sensor_msgs::Imu message;
   message.header = header;
   const Eigen::Matrix3d R_MS = state.X_MB.linear() * sensor.X_BS.linear();
@@ -287,28 +324,66 @@ sensor_msgs::Imu imu(const std_msgs::Header& header, const Sensor& sensor, const
   const Eigen::Vector3d up_B = state.X_MB.linear().transpose() * Eigen::Vector3d::UnitZ();
   const Eigen::Matrix3d R_SB = sensor.X_BS.linear().transpose();
   Random random(seed, stream_of("imu " + sensor.id), static_cast<std::uint64_t>(frame));
-  const Eigen::Vector3d force =
-      R_SB * (state.acceleration_B + swing + kGravityMps2 * up_B) + noise(random, sensor.accelerometer_noise);
-  const Eigen::Vector3d bias(sensor.gyroscope_bias[0], sensor.gyroscope_bias[1], sensor.gyroscope_bias[2]);
-  message.linear_acceleration = to_vector3(force);
-  message.angular_velocity = to_vector3(R_SB * w + bias + noise(random, sensor.gyroscope_noise));
+  const Eigen::Vector3d force = R_SB * (state.acceleration_B + swing + kGravityMps2 * up_B) +
+                                white_noise(random, sensor.imu.accelerometer_stddev);
+  const Eigen::Map<const Eigen::Vector3d> bias(sensor.imu.gyroscope_bias.data());
+  message.linear_acceleration = to_vector3(force + drift.first);
+  message.angular_velocity =
+      to_vector3(R_SB * w + bias + drift.second + white_noise(random, sensor.imu.gyroscope_stddev));
+  for (std::size_t i = 0; i < 3; ++i) {
+    message.linear_acceleration_covariance[4 * i] = square(sensor.imu.accelerometer_stddev[i]);
+    message.angular_velocity_covariance[4 * i] = square(sensor.imu.gyroscope_stddev[i]);
+  }
   return message;
 }
 
 sensor_msgs::NavSatFix gnss(const std_msgs::Header& header, const Sensor& sensor, const VehicleState& state,
-                            std::uint64_t seed, std::int64_t frame) {
+                            const SensorDrift& drift, std::uint64_t seed, std::int64_t frame) {
   sensor_msgs::NavSatFix message;
   message.header = header;
-  const Eigen::Vector3d p = state.X_MB * sensor.X_BS.translation();
+  const Eigen::Vector3d p = state.X_MB * sensor.X_BS.translation() + drift.first;
   const double scale = std::cos(kOriginLatitudeDeg / kDegrees);
   const double mercator_x = scale * kEarthRadiusM * kOriginLongitudeDeg / kDegrees + p.x();
   const double mercator_y =
       scale * kEarthRadiusM * std::log(std::tan((90 + kOriginLatitudeDeg) / kDegrees / 2)) + p.y();
   Random random(seed, stream_of("gnss " + sensor.id), static_cast<std::uint64_t>(frame));
-  const Eigen::Vector3d error = noise(random, sensor.position_noise);
+  const Eigen::Vector3d error =
+      white_noise(random, sensor.gnss.stddev) + Eigen::Map<const Eigen::Vector3d>(sensor.gnss.bias.data());
   message.latitude = 2 * kDegrees * std::atan(std::exp(mercator_y / (scale * kEarthRadiusM))) - 90 + error.x();
   message.longitude = mercator_x * kDegrees / (scale * kEarthRadiusM) + error.y();
   message.altitude = p.z() + error.z();
+  // East, north, up in metres; a degree of latitude and longitude at the place.
+  const double metres = kEarthRadiusM / kDegrees;
+  const double east = sensor.gnss.stddev[1] * metres * scale, north = sensor.gnss.stddev[0] * metres;
+  const double drift_variance = square(sensor.gnss.drift_stddev_m);
+  message.position_covariance[0] = square(east) + drift_variance;
+  message.position_covariance[4] = square(north) + drift_variance;
+  message.position_covariance[8] = square(sensor.gnss.stddev[2]) + square(kAltitudeDrift) * drift_variance;
+  const bool known = message.position_covariance[0] + message.position_covariance[8] > 0;
+  message.position_covariance_type = known ? 2 : 0;  // sensor_msgs/NavSatFix: diagonal known, or unknown
+  return message;
+}
+
+sensor_msgs::JointState joint_state(const std_msgs::Header& header, const WheelOdometry& wheels) {
+  sensor_msgs::JointState message;
+  message.header = header;
+  message.name = {"front_left_wheel_joint", "front_right_wheel_joint", "rear_left_wheel_joint",
+                  "rear_right_wheel_joint"};
+  message.position.assign(wheels.angles_rad().begin(), wheels.angles_rad().end());
+  message.velocity.assign(wheels.speeds_rad_per_s().begin(), wheels.speeds_rad_per_s().end());
+  message.name.emplace_back("steering_joint");
+  message.position.push_back(wheels.steer_rad());
+  message.velocity.push_back(0);
+  return message;
+}
+
+nav_msgs::Odometry wheel_odometry(StampNs stamp_ns, const std::string& role_name, const WheelOdometry& wheels) {
+  nav_msgs::Odometry message;
+  message.header = make_header(stamp_ns, "odom");
+  message.child_frame_id = role_name;
+  message.pose.pose = to_ros_pose(pose_from_xyz_rpy(wheels.x_m(), wheels.y_m(), 0, 0, 0, wheels.yaw_rad()));
+  message.twist.twist.linear.x = wheels.speed_mps();
+  message.twist.twist.angular.z = wheels.yaw_rate_rad_per_s();
   return message;
 }
 

@@ -23,10 +23,14 @@ const std::map<std::string, SensorKind>& kinds() {
       {"sensor.camera.rgb", SensorKind::kRgb},
       {"sensor.camera.semantic_segmentation", SensorKind::kSemantic},
       {"sensor.camera.depth", SensorKind::kDepth},
+      {"sensor.camera.instance_segmentation", SensorKind::kInstance},
+      {"sensor.camera.normals", SensorKind::kNormals},
+      {"sensor.camera.optical_flow", SensorKind::kOpticalFlow},
       {"sensor.lidar.ray_cast", SensorKind::kLidar},
       {"sensor.lidar.ray_cast_semantic", SensorKind::kSemanticLidar},
       {"sensor.other.imu", SensorKind::kImu},
       {"sensor.other.gnss", SensorKind::kGnss},
+      {"sensor.other.wheel_encoder", SensorKind::kWheelEncoder},
       {"sensor.other.collision", SensorKind::kCollision},
       {"sensor.pseudo.tf", SensorKind::kTf},
       {"sensor.pseudo.odom", SensorKind::kOdometry},
@@ -67,6 +71,37 @@ class Entry {
       fail("{}: \"{}\" is {}; it must be a number in [{}, {}]", where_, key, found->dump(), low, high);
     return value;
   }
+  bool flag(const char* key, bool otherwise) { return number(key, otherwise ? 1 : 0, 0, 1) != 0; }
+  // One of `choices`; the first is the default.
+  std::string choice(const char* key, const std::vector<std::string>& choices) {
+    if (!node_.contains(key)) {
+      used_.push_back(key);
+      return choices.front();
+    }
+    const std::string word = text(key);
+    if (std::find(choices.begin(), choices.end(), word) == choices.end()) {
+      const std::string near = nearest_word(word, choices);
+      fail("{}: \"{}\" is \"{}\"; choices: {}{}", where_, key, word, fmt::join(choices, ", "),
+           near.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", near));
+    }
+    return word;
+  }
+  // A list of at most `most` numbers; empty when the key is not there.
+  std::vector<double> numbers(const char* key, std::size_t most, double low, double high) {
+    used_.push_back(key);
+    const auto found = node_.find(key);
+    std::vector<double> values;
+    if (found == node_.end()) return values;
+    const bool good = found->is_array() && found->size() <= most;
+    for (std::size_t i = 0; good && i < found->size(); ++i)
+      if ((*found)[i].is_number() && (*found)[i] >= low && (*found)[i] <= high) values.push_back((*found)[i]);
+    if (!good || values.size() != found->size())
+      fail("{}: \"{}\" is {}; it must be a list of at most {} numbers in [{}, {}]", where_, key, found->dump(), most,
+           low, high);
+    return values;
+  }
+  bool has(const char* key) const { return node_.contains(key); }
+  const std::string& where() const { return where_; }
   Pose mount() {
     used_.push_back("spawn_point");
     const auto found = node_.find("spawn_point");
@@ -95,30 +130,91 @@ class Entry {
   std::vector<std::string> used_;
 };
 
+// CARLA's attributes of RGB cameras, and ours, that change what the camera makes of the light.
+void read_effects(Entry& entry, Sensor& sensor) {
+  const auto read = [&](const char* key, double CameraEffects::*member, double low, double high) {
+    if (!entry.has(key)) return;
+    sensor.effects.emplace_back(member, entry.number(key, 0, low, high));
+  };
+  read("exposure_compensation", &CameraEffects::exposure_ev, -10, 10);
+  read("temp", &CameraEffects::temperature_k, 1700, 25000);
+  read("iso", &CameraEffects::iso, 0, 409600);
+  read("vignetting", &CameraEffects::vignetting, 0, 1);
+  if (entry.has("shutter_speed"))
+    sensor.effects.emplace_back(&CameraEffects::shutter_s, 1 / entry.number("shutter_speed", 200, 20, 1e5));
+}
+
 void read_camera(Entry& entry, Sensor& sensor) {
   CameraModel& camera = sensor.camera;
   camera.width = static_cast<int>(entry.number("image_size_x", 800, 8, 16384));
   camera.height = static_cast<int>(entry.number("image_size_y", 600, 8, 16384));
-  camera.fov_rad = entry.number("fov", 90, 1, 170) * kRadians;
-  camera.samples_per_axis = static_cast<int>(entry.number("samples_per_axis", 1, 1, 8));
-  sensor.sees_vehicle = entry.number("sees_vehicle", sensor.id == "rgb_view" ? 1 : 0, 0, 1) != 0;
+  const bool fisheye = entry.choice("projection", {"pinhole", "fisheye"}) == "fisheye";
+  camera.projection = fisheye ? Projection::kFisheye : Projection::kPinhole;
+  camera.fov_rad = entry.number("fov", fisheye ? 180 : 90, 1, fisheye ? 300 : 170) * kRadians;
+  const std::vector<double> distortion = entry.numbers("distortion", fisheye ? 4 : 5, -10, 10);
+  std::copy(distortion.begin(), distortion.end(), camera.distortion.begin());
+  if (sensor.kind == SensorKind::kRgb) {
+    set_quality(entry.choice("quality", {"preview", "standard", "reference"}), camera);
+    read_effects(entry, sensor);
+  }
+  camera.samples_per_axis = static_cast<int>(entry.number("samples_per_axis", camera.samples_per_axis, 1, 8));
+  sensor.sees_vehicle = entry.flag("sees_vehicle", sensor.id == "rgb_view");
   entry.know("sensor_tick");
   entry.know("gamma");
+  camera.check(entry.where());
 }
 
 void read_lidar(Entry& entry, Sensor& sensor) {
   LidarModel& lidar = sensor.lidar;
-  lidar.channels = static_cast<int>(entry.number("channels", 32, 1, 1024));
-  lidar.range_m = entry.number("range", 10, 0.1, 2000);
-  lidar.upper_fov_rad = entry.number("upper_fov", 10, -90, 90) * kRadians;
-  lidar.lower_fov_rad = entry.number("lower_fov", -30, -90, 90) * kRadians;
-  const double points_per_second = entry.number("points_per_second", 56000, 1, 1e9);
-  const double turns_per_second = entry.number("rotation_frequency", 1 / kFrameS, 0.1, 1000);
-  if (std::abs(turns_per_second * kFrameS - 1) > 1e-6)
-    spdlog::warn("sensor {}: turns {} times a second here, once per frame; rotation_frequency {} is not simulated",
-                 sensor.id, 1 / kFrameS, turns_per_second);
+  // CARLA's defaults, or those of a preset.
+  lidar.channels = 32;
+  lidar.upper_fov_rad = 10 * kRadians;
+  lidar.lower_fov_rad = -30 * kRadians;
+  lidar.range_m = 10;
+  lidar.range_noise_stddev_m = 0;
+  lidar.scan_s = kFrameS;
+  double points_per_second = 56000;
+  if (entry.has("preset")) {
+    lidar = *lidar_preset(entry.choice("preset", lidar_preset_names()), kFrameS);
+    points_per_second = static_cast<double>(lidar.columns) * lidar.channels / kFrameS;
+  }
+  const bool shaped = entry.has("channels") || entry.has("upper_fov") || entry.has("lower_fov");
+  if (shaped) lidar.elevations_rad.clear();
+  lidar.channels = static_cast<int>(entry.number("channels", lidar.channels, 1, 1024));
+  lidar.upper_fov_rad = entry.number("upper_fov", lidar.upper_fov_rad / kRadians, -90, 90) * kRadians;
+  lidar.lower_fov_rad = entry.number("lower_fov", lidar.lower_fov_rad / kRadians, -90, 90) * kRadians;
+  if (const auto elevations = entry.numbers("elevations", 1024, -90, 90); !elevations.empty()) {
+    lidar.elevations_rad.clear();
+    for (const double degrees : elevations) lidar.elevations_rad.push_back(degrees * kRadians);
+    lidar.channels = static_cast<int>(elevations.size());
+  }
+  lidar.horizontal_fov_rad =
+      entry.number("horizontal_fov", lidar.horizontal_fov_rad / kRadians, 0.1, 360.001) * kRadians;
+  if (entry.has("pattern")) {
+    const std::string pattern = entry.choice("pattern", {"spinning", "raster", "rosette"});
+    lidar.pattern = pattern == "raster"    ? ScanPattern::kRaster
+                    : pattern == "rosette" ? ScanPattern::kRosette
+                                           : ScanPattern::kSpinning;
+  }
+  lidar.range_m = entry.number("range", lidar.range_m, 0.1, 2000);
+  lidar.least_range_m = entry.number("min_range", lidar.least_range_m, 0, 100);
+  points_per_second = entry.number("points_per_second", points_per_second, 1, 1e9);
+  lidar.turns_per_scan = entry.number("rotation_frequency", 1 / kFrameS, 0.1, 1000) * kFrameS;
   lidar.columns = std::max(1, static_cast<int>(std::lround(points_per_second * kFrameS / lidar.channels)));
-  lidar.range_noise_stddev_m = sensor.kind == SensorKind::kLidar ? entry.number("noise_stddev", 0, 0, 10) : 0.0;
+  lidar.beam_divergence_rad = entry.number("beam_divergence", lidar.beam_divergence_rad / kRadians, 0, 10) * kRadians;
+  lidar.range_noise_stddev_m = entry.number("noise_stddev", lidar.range_noise_stddev_m, 0, 10);
+  lidar.attenuation_per_m = entry.number("atmosphere_attenuation_rate", lidar.attenuation_per_m, 0, 1);
+  lidar.dropoff_general_rate = entry.number("dropoff_general_rate", 0, 0, 1);
+  lidar.dropoff_intensity_limit = entry.number("dropoff_intensity_limit", 0.8, 1e-6, 1);
+  lidar.dropoff_zero_intensity = entry.number("dropoff_zero_intensity", 0, 0, 1);
+  if (sensor.kind == SensorKind::kSemanticLidar) {  // truth: as CARLA's, without noise and losses
+    lidar.range_noise_stddev_m = 0;
+    lidar.dropoff_general_rate = lidar.dropoff_zero_intensity = 0;
+  }
+  sensor.motion_distortion = entry.flag("motion_distortion", false);
+  sensor.ring_and_time = entry.flag("ring_and_time", false);
+  entry.know("noise_seed");
+  entry.know("sensor_tick");
 }
 
 void read_axes(Entry& entry, std::array<double, 3>& values, std::array<const char*, 3> keys, double low, double high) {
@@ -155,16 +251,30 @@ void read_sensor(const json& node, const std::string& where, Rig& rig) {
   if (sensor.is_camera()) read_camera(entry, sensor);
   if (sensor.is_lidar()) read_lidar(entry, sensor);
   if (sensor.kind == SensorKind::kImu) {
-    read_axes(entry, sensor.accelerometer_noise,
-              {"noise_accel_stddev_x", "noise_accel_stddev_y", "noise_accel_stddev_z"}, 0, 100);
-    read_axes(entry, sensor.gyroscope_noise, {"noise_gyro_stddev_x", "noise_gyro_stddev_y", "noise_gyro_stddev_z"}, 0,
+    ImuNoise& imu = sensor.imu;
+    read_axes(entry, imu.accelerometer_stddev, {"noise_accel_stddev_x", "noise_accel_stddev_y", "noise_accel_stddev_z"},
+              0, 100);
+    read_axes(entry, imu.gyroscope_stddev, {"noise_gyro_stddev_x", "noise_gyro_stddev_y", "noise_gyro_stddev_z"}, 0,
               100);
-    read_axes(entry, sensor.gyroscope_bias, {"noise_gyro_bias_x", "noise_gyro_bias_y", "noise_gyro_bias_z"}, -100, 100);
+    read_axes(entry, imu.gyroscope_bias, {"noise_gyro_bias_x", "noise_gyro_bias_y", "noise_gyro_bias_z"}, -100, 100);
+    imu.accelerometer_bias_stddev = entry.number("accel_bias_stddev", 0, 0, 100);
+    imu.gyroscope_bias_stddev = entry.number("gyro_bias_stddev", 0, 0, 100);
+    imu.bias_time_s = entry.number("bias_time", imu.bias_time_s, 0.05, 1e6);
+    entry.know("noise_seed");
+    entry.know("sensor_tick");
   }
   if (sensor.kind == SensorKind::kGnss) {
-    read_axes(entry, sensor.position_noise, {"noise_lat_stddev", "noise_lon_stddev", "noise_alt_stddev"}, 0, 1000);
-    for (const char* bias : {"noise_lat_bias", "noise_lon_bias", "noise_alt_bias"})
-      if (entry.number(bias, 0, -1000, 1000) != 0) spdlog::warn("{}: \"{}\" is not simulated", where, bias);
+    read_axes(entry, sensor.gnss.stddev, {"noise_lat_stddev", "noise_lon_stddev", "noise_alt_stddev"}, 0, 1000);
+    read_axes(entry, sensor.gnss.bias, {"noise_lat_bias", "noise_lon_bias", "noise_alt_bias"}, -1000, 1000);
+    sensor.gnss.drift_stddev_m = entry.number("drift_stddev", 0, 0, 1000);
+    sensor.gnss.drift_time_s = entry.number("drift_time", sensor.gnss.drift_time_s, 0.05, 1e6);
+    entry.know("noise_seed");
+    entry.know("sensor_tick");
+  }
+  if (sensor.kind == SensorKind::kWheelEncoder) {
+    sensor.wheels.ticks_per_turn = static_cast<int>(entry.number("ticks_per_turn", 0, 0, 1000000));
+    sensor.wheels.radius_error = entry.number("radius_error", 0, -0.5, 0.5);
+    sensor.wheels.speed_stddev = entry.number("noise_stddev", 0, 0, 100);
   }
   entry.know("attached_objects");
   entry.warn_of_others();
@@ -227,6 +337,21 @@ void Rig::resize_cameras(int width, int height) {
     if (!sensor.is_camera()) continue;
     if (width > 0) sensor.camera.width = width;
     if (height > 0) sensor.camera.height = height;
+  }
+}
+
+void Rig::set_quality(const std::string& name) {
+  for (Sensor& sensor : sensors)
+    if (sensor.kind == SensorKind::kRgb && !bramble::set_quality(name, sensor.camera))
+      fail("there is no quality '{}'; there are: preview, standard, reference", name);
+}
+
+void Rig::distort_cameras(const std::array<double, 5>& distortion) {
+  for (Sensor& sensor : sensors) {
+    if (!sensor.is_camera() || sensor.camera.distorted()) continue;
+    sensor.camera.distortion = distortion;
+    if (sensor.camera.projection == Projection::kFisheye) sensor.camera.distortion[4] = 0;
+    sensor.camera.check(fmt::format("sensor {}: the scenario's camera", sensor.id));
   }
 }
 

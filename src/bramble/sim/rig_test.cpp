@@ -85,5 +85,58 @@ TEST(Rig, MistakesAreNamed) {
                  {"\"a\" is taken"});
 }
 
+TEST(Rig, ReadsLensesEffectsAndQuality) {
+  const Rig rig = Rig::parse(with_sensor(R"(
+      {"type": "sensor.camera.rgb", "id": "a", "quality": "standard", "distortion": [-0.1, 0.01], "iso": 400,
+       "shutter_speed": 100, "temp": 5200, "vignetting": 0.4, "exposure_compensation": -0.5},
+      {"type": "sensor.camera.semantic_segmentation", "id": "b", "projection": "fisheye", "fov": 195},
+      {"type": "sensor.camera.normals", "id": "c"}, {"type": "sensor.camera.optical_flow", "id": "d"},
+      {"type": "sensor.camera.instance_segmentation", "id": "e"})"),
+                             "objects.json");
+  ASSERT_EQ(rig.sensors.size(), 5U);
+  const Sensor& a = rig.sensors[0];
+  EXPECT_EQ(a.camera.samples_per_axis, 2);
+  EXPECT_TRUE(a.camera.traced_sky_light);
+  EXPECT_EQ(a.camera.distortion[0], -0.1);
+  const CameraEffects effects = CameraEffects{}.with(a.effects);
+  EXPECT_EQ(effects.iso, 400);
+  EXPECT_EQ(effects.shutter_s, 0.01);
+  EXPECT_EQ(effects.temperature_k, 5200);
+  EXPECT_EQ(effects.vignetting, 0.4);
+  EXPECT_EQ(effects.exposure_ev, -0.5);
+  EXPECT_EQ(rig.sensors[1].camera.projection, Projection::kFisheye);
+  for (const Sensor& sensor : rig.sensors) EXPECT_TRUE(sensor.is_camera());
+  expect_refused(with_sensor(R"({"type": "sensor.camera.rgb", "id": "a", "quality": "standart"})"),
+                 {"standart", "preview, standard, reference", "did you mean \"standard\""});
+  expect_refused(with_sensor(R"({"type": "sensor.camera.rgb", "id": "a", "distortion": [1, 2, 3, 4, 5, 6]})"),
+                 {"distortion", "at most 5"});
+  expect_refused(with_sensor(R"({"type": "sensor.camera.rgb", "id": "a", "distortion": [-0.9]})"), {"folds"});
+}
+
+TEST(Rig, ReadsLidars) {
+  const Rig rig = Rig::parse(with_sensor(R"(
+      {"type": "sensor.lidar.ray_cast", "id": "a", "preset": "hdl-64e", "motion_distortion": true, "range": 50},
+      {"type": "sensor.lidar.ray_cast", "id": "b", "preset": "vlp-16", "rotation_frequency": 10, "ring_and_time": 1},
+      {"type": "sensor.lidar.ray_cast", "id": "c", "elevations": [10, 0, -10, -30], "dropoff_general_rate": 0.45,
+       "points_per_second": 8000, "beam_divergence": 0.2},
+      {"type": "sensor.lidar.ray_cast", "id": "d", "pattern": "raster", "horizontal_fov": 70},
+      {"type": "sensor.lidar.ray_cast_semantic", "id": "e", "dropoff_general_rate": 0.5})"),
+                             "objects.json");
+  EXPECT_EQ(rig.sensors[0].lidar.channels, 64);
+  EXPECT_EQ(rig.sensors[0].lidar.range_m, 50);
+  EXPECT_EQ(rig.sensors[0].lidar.elevations_rad.size(), 64U);
+  EXPECT_TRUE(rig.sensors[0].motion_distortion);
+  EXPECT_NEAR(rig.sensors[1].lidar.turns_per_scan, 0.5, 1e-12);
+  EXPECT_TRUE(rig.sensors[1].ring_and_time);
+  EXPECT_EQ(rig.sensors[2].lidar.channels, 4);
+  EXPECT_EQ(rig.sensors[2].lidar.columns, 100);
+  EXPECT_EQ(rig.sensors[2].lidar.dropoff_general_rate, 0.45);
+  EXPECT_EQ(rig.sensors[3].lidar.pattern, ScanPattern::kRaster);
+  EXPECT_EQ(rig.sensors[4].lidar.dropoff_general_rate, 0) << "the labelled variant is the truth";
+  expect_refused(with_sensor(R"({"type": "sensor.lidar.ray_cast", "id": "a", "preset": "vlp-61"})"),
+                 {"vlp-61", "hdl-64e", "did you mean"});
+  expect_refused(with_sensor(R"({"type": "sensor.lidar.ray_cast", "id": "a", "elevations": "low"})"), {"elevations"});
+}
+
 }  // namespace
 }  // namespace bramble

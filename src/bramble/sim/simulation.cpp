@@ -20,12 +20,30 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
       renderer_(std::move(renderer)) {
   if (options_.seed == 0) options_.seed = world_->seed;
   rig_.resize_cameras(options_.width, options_.height);
+  if (!options_.quality.empty()) rig_.set_quality(options_.quality);
+  if (options_.camera.distortion != std::array<double, 5>{}) rig_.distort_cameras(options_.camera.distortion);
   list_publications();
   if (std::find(options_.topics.begin(), options_.topics.end(), kVariationTopic) == options_.topics.end())
     require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
   choose_publications();
   plan_views();
   frame_.readings.resize(rig_.sensors.size());
+  drifts_.resize(rig_.sensors.size());
+  for (const Sensor& sensor : rig_.sensors) {
+    const auto random = [&](const char* what) {
+      return Random(options_.seed, stream_of(fmt::format("{} of {}", what, sensor.id)));
+    };
+    auto& [first, second] = wanders_.emplace_back();
+    auto& encoder = encoders_.emplace_back();
+    if (sensor.kind == SensorKind::kImu) {
+      first = Wander(sensor.imu.accelerometer_bias_stddev, sensor.imu.bias_time_s, random("accelerometer bias"));
+      second = Wander(sensor.imu.gyroscope_bias_stddev, sensor.imu.bias_time_s, random("gyroscope bias"));
+    }
+    if (sensor.kind == SensorKind::kGnss)
+      first = Wander(sensor.gnss.drift_stddev_m, sensor.gnss.drift_time_s, random("position drift"));
+    if (sensor.kind == SensorKind::kWheelEncoder)
+      encoder.emplace(sensor.wheels, *vehicle_config_, random("wheel speeds"));
+  }
 
   DriverOptions driver_options;
   driver_options.speed_limit_mps = drive.speed_limit_mps;
@@ -62,6 +80,7 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   };
   if (scenario.variation.empty()) return check();
   varied_ = scenario;
+  sky_in_force_ = scenario.sky;
   variation_seed_ = seed;
   Publication p;
   p.topic = {kVariationTopic, std::string(std_msgs::String::kType), false};
@@ -89,6 +108,9 @@ void Simulation::draw() {
                                      [](const VariationRule& rule) { return rule.once(); });
   if (only_once) return;  // the world was made with them
   const Scenario now = with_draws(*varied_, draws_);
+  options_.camera = now.camera;
+  if (now.sky == sky_in_force_) return;
+  sky_in_force_ = now.sky;
   next_sky_ = make_sky(now.sky, now.seed);
 }
 
@@ -174,7 +196,20 @@ void Simulation::list_sensor(std::size_t index) {
       break;
     case SensorKind::kDepth:
       rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels,
-                   [=] { return depth_message(header(), picture().depth_m); }));
+                   [=] { return float_message(header(), picture().depth_m); }));
+      break;
+    case SensorKind::kNormals:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 12 * pixels,
+                   [=] { return float_message(header(), picture().normal); }));
+      break;
+    case SensorKind::kOpticalFlow:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 8 * pixels,
+                   [=] { return float_message(header(), picture().flow); }));
+      break;
+    case SensorKind::kInstance:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels, [=, this] {
+        return instance_message(header(), picture(), world_->ontology, options_.semantic_encoding);
+      }));
       break;
     case SensorKind::kSemantic: {
       const std::uint64_t size = options_.semantic_encoding == SemanticEncoding::kCarla ? 4 : 1;
@@ -186,8 +221,10 @@ void Simulation::list_sensor(std::size_t index) {
       break;
     }
     case SensorKind::kLidar:
-      rendered(add(name, sensor_msgs::PointCloud2::kType, 16 * beams, [=, this] {
+      rendered(add(name, sensor_msgs::PointCloud2::kType, (sensor.ring_and_time ? 22 : 16) * beams, [=, this] {
         const auto& points = frame_.readings[index].points;
+        if (rig_.sensors[index].ring_and_time)
+          return serialize(timed_lidar_cloud(header(), points, rig_.sensors[index].lidar.scan_s), 22 * points.size());
         return serialize(lidar_cloud(header(), points), 16 * points.size());
       }));
       break;
@@ -200,13 +237,20 @@ void Simulation::list_sensor(std::size_t index) {
       break;
     case SensorKind::kImu:
       add(name, sensor_msgs::Imu::kType, 256, [=, this] {
-        return serialize(imu(header(), rig_.sensors[index], frame_.state, options_.seed, frame_.index));
+        return serialize(imu(header(), rig_.sensors[index], frame_.state, drifts_[index], options_.seed, frame_.index));
       });
       break;
     case SensorKind::kGnss:
       add(name, sensor_msgs::NavSatFix::kType, 128, [=, this] {
-        return serialize(gnss(header(), rig_.sensors[index], frame_.state, options_.seed, frame_.index));
+        return serialize(
+            gnss(header(), rig_.sensors[index], frame_.state, drifts_[index], options_.seed, frame_.index));
       });
+      break;
+    case SensorKind::kWheelEncoder:
+      add(name, sensor_msgs::JointState::kType, 400,
+          [=, this] { return serialize(joint_state(header(), *encoders_[index])); });
+      add(name + "/odometry", nav_msgs::Odometry::kType, 720,
+          [=, this] { return serialize(wheel_odometry(frame_.stamp_ns, rig_.role_name, *encoders_[index])); });
       break;
     case SensorKind::kCollision:
       add(name, carla_msgs::CarlaCollisionEvent::kType, 64, [=, this] {
@@ -242,17 +286,25 @@ void Simulation::plan_views() {
     const CameraModel& camera = sensor.camera;
     Pose X_BC = sensor.X_BS;
     X_BC.linear() = X_BC.linear() * R_body_optical();
-    const auto same = std::find_if(views_.begin(), views_.end(), [&](const View& view) {
-      return view.camera.width == camera.width && view.camera.height == camera.height &&
-             view.camera.fov_rad == camera.fov_rad && view.sees_vehicle == sensor.sees_vehicle &&
-             view.X_BC.matrix() == X_BC.matrix();
+    const bool rgb = sensor.kind == SensorKind::kRgb;
+    auto view = std::find_if(views_.begin(), views_.end(), [&](const View& other) {
+      return other.camera.same_rays(camera) && other.sees_vehicle == sensor.sees_vehicle &&
+             other.X_BC.matrix() == X_BC.matrix() && !(rgb && other.has_rgb);
     });
-    if (same == views_.end()) {
-      views_.push_back({camera, X_BC, sensor.sees_vehicle, {i}, {}});
-    } else {
-      same->camera.samples_per_axis = std::max(same->camera.samples_per_axis, camera.samples_per_axis);
-      same->sensors.push_back(i);
+    if (view == views_.end()) {
+      view = views_.emplace(view);
+      view->camera = camera;
+      view->X_BC = X_BC;
+      view->sees_vehicle = sensor.sees_vehicle;
     }
+    view->sensors.push_back(i);
+    view->normal |= sensor.kind == SensorKind::kNormals;
+    view->flow |= sensor.kind == SensorKind::kOpticalFlow;
+    view->camera.samples_per_axis = std::max(view->camera.samples_per_axis, camera.samples_per_axis);
+    if (!rgb) continue;
+    view->has_rgb = true;
+    view->effects = sensor.effects;
+    view->camera.traced_sky_light = camera.traced_sky_light;
   }
 }
 
@@ -270,15 +322,27 @@ void Simulation::render(const std::vector<bool>& which) {
   const std::vector<Actor> vehicle = look_->actors(frame_.state);
   for (View& view : views_) {
     if (std::none_of(view.sensors.begin(), view.sensors.end(), [&](std::size_t i) { return which[i]; })) continue;
-    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame);
+    FrameRequest request;
+    request.normal = view.normal;
+    request.flow = view.flow;
+    request.frame_index = static_cast<std::uint64_t>(frame_.index);
+    request.frame_s = kFrameS;
+    request.X_MC_before = state_before_.X_MB * view.X_BC;
+    if (view.sees_vehicle)
+      for (const Actor& actor : look_->actors(state_before_)) request.X_MA_before.push_back(actor.X_MA);
+    if (view.has_rgb) request.effects = CameraEffects::of(options_.camera).with(view.effects);
+    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame,
+                      request);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
-    if (!rig_.sensors[i].is_lidar() || !which[i]) continue;
-    // A scan's noise is numbered by sensor and frame.
-    const std::uint64_t scan = (static_cast<std::uint64_t>(i) << 40) + static_cast<std::uint64_t>(frame_.index);
-    renderer_->scan(rig_.sensors[i].lidar, frame_.state.X_MB * rig_.sensors[i].X_BS, nobody, scan,
-                    frame_.readings[i].points);
+    const Sensor& sensor = rig_.sensors[i];
+    if (!sensor.is_lidar() || !which[i]) continue;
+    ScanRequest request;
+    request.scan_index = static_cast<std::uint64_t>(frame_.index);
+    request.sensor = i;
+    if (sensor.motion_distortion) request.X_ML_before = state_before_.X_MB * sensor.X_BS;
+    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, nobody, request, frame_.readings[i].points);
   }
 }
 
@@ -289,12 +353,24 @@ void Simulation::render_cameras() {
   render(which);
 }
 
+void Simulation::drift() {
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
+    if (frame_.index > 0)
+      for (Wander& wander : wanders_[i]) wander.step(kFrameS);
+    drifts_[i] = {wanders_[i][0].value(), wanders_[i][1].value()};
+    if (rig_.sensors[i].kind == SensorKind::kGnss) drifts_[i].first.z() *= kAltitudeDrift;
+    if (encoders_[i]) encoders_[i]->step(frame_.state, kFrameS);
+  }
+}
+
 bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
+  state_before_ = vehicle_->state();
   if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
   ++frame_.index;
   frame_.stamp_ns = options_.first_stamp_ns + frame_.index * static_cast<StampNs>(kNsPerSecond / 20);
   frame_.state = vehicle_->state();
+  drift();
   frame_.control = quantized(driver_->drive(frame_.index, frame_.state));
   Trace::Row row;
   row.control = frame_.control;
@@ -329,6 +405,7 @@ std::optional<Message> Simulation::next() {
 std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
                                             const std::filesystem::path& vehicle_file, SimulationOptions options,
                                             std::shared_ptr<const Renderer> renderer, std::uint64_t variation_seed) {
+  options.camera = scenario.camera;
   auto simulation =
       std::make_unique<Simulation>(std::move(world), scenario.drive, Rig::load(scenario.sensors),
                                    VehicleConfig::load(vehicle_file), std::move(options), std::move(renderer));

@@ -23,7 +23,9 @@ struct SimulationOptions {
   double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
   std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
   std::int64_t first_frame = 0;      ///< frames before it are driven, but nothing is rendered or sent; counts in frames
+  std::string quality;               ///< of every RGB camera: preview, standard or reference; empty: as the rig says
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
+  CameraScenario camera;  ///< what cameras do to the light, but for what a sensor says of itself
   StampNs first_stamp_ns = kNsPerSecond;
 };
 
@@ -95,6 +97,9 @@ class Simulation final : public Source {
     CameraModel camera;
     Pose X_BC;
     bool sees_vehicle = false;
+    CameraEffects::Own effects;  // of its RGB camera
+    bool has_rgb = false;
+    bool normal = false, flow = false;
     std::vector<std::size_t> sensors;
     CameraFrame frame;
   };
@@ -103,6 +108,7 @@ class Simulation final : public Source {
   void draw();
   void list_sensor(std::size_t index);
   void plan_views();
+  void drift();
   void render(const std::vector<bool>& which);  // per sensor
   bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
 
@@ -118,13 +124,18 @@ class Simulation final : public Source {
   std::vector<std::size_t> wanted_;        // of these
   std::vector<bool> needed_;               // per sensor
   std::vector<View> views_;
+  VehicleState state_before_;        // a frame ago
+  std::vector<SensorDrift> drifts_;  // per sensor
+  std::vector<std::array<Wander, 2>> wanders_;
+  std::vector<std::optional<WheelOdometry>> encoders_;
   std::int64_t frames_ = 0;
   std::size_t next_publication_ = 0;
   SimFrame frame_;
   Trace trace_;
   std::optional<Scenario> varied_;  // with variation_seed_: what the draws come from
   std::uint64_t variation_seed_ = 0;
-  VariationDraws draws_;         // in force
+  VariationDraws draws_;  // in force
+  SkyScenario sky_in_force_;
   std::optional<Sky> next_sky_;  // for the renderer, when it renders next
 };
 

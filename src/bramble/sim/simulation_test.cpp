@@ -236,6 +236,41 @@ TEST(Simulation, OdometryIsTheBodysTwistAndGnssFollows) {
   EXPECT_NEAR(fixes[0].latitude, 42, 0.01);
 }
 
+TEST(Simulation, EverySensorOfTheFullRigSpeaks) {
+  SimulationOptions options;
+  options.frames = 2;
+  options.width = 48;
+  options.height = 36;
+  Rig rig = Rig::load(BRAMBLE_SOURCE_DIR "/config/every_sensor.json");
+  for (Sensor& sensor : rig.sensors) sensor.lidar.columns = std::min(sensor.lidar.columns, 60);
+  Simulation simulation(test_world(), DriveScenario{}, rig, VehicleConfig{}, options);
+  std::map<std::string, Message> last;
+  while (auto message = simulation.next()) last[message->topic.name] = *message;
+  for (const Sensor& sensor : rig.sensors) {
+    if (sensor.kind == SensorKind::kTf || sensor.kind == SensorKind::kCollision) continue;
+    const std::string topic = "/carla/hero/" + sensor.id + (sensor.is_camera() ? "/image" : "");
+    EXPECT_TRUE(last.contains(topic)) << topic;
+  }
+  const auto image = [&](const std::string& id) {
+    return deserialize<sensor_msgs::Image>(*last.at("/carla/hero/" + id + "/image").cdr);
+  };
+  EXPECT_EQ(image("normals_front").encoding, "32FC3");
+  EXPECT_EQ(image("optical_flow_front").encoding, "32FC2");
+  EXPECT_EQ(image("instance_front").encoding, "32SC1");
+  const auto info = deserialize<sensor_msgs::CameraInfo>(*last.at("/carla/hero/rgb_fisheye/camera_info").cdr);
+  EXPECT_EQ(info.distortion_model, "equidistant");
+  EXPECT_EQ(info.d.size(), 4U);
+  const auto cloud = deserialize<sensor_msgs::PointCloud2>(*last.at("/carla/hero/lidar_top").cdr);
+  ASSERT_EQ(cloud.fields.size(), 6U);
+  EXPECT_EQ(cloud.fields[4].name, "ring");
+  EXPECT_EQ(cloud.point_step, 22U);
+  EXPECT_EQ(cloud.data.size(), 22U * cloud.width);
+  EXPECT_GT(cloud.width, 100U);
+  const auto joints = deserialize<sensor_msgs::JointState>(*last.at("/carla/hero/wheel_encoder").cdr);
+  EXPECT_EQ(joints.name.size(), 5U);
+  EXPECT_TRUE(last.contains("/carla/hero/wheel_encoder/odometry"));
+}
+
 TEST(Simulation, UnknownTopicsAndSensorsAreNamed) {
   SimulationOptions options;
   options.topics = {"/carla/hero/rgb_fornt/image"};

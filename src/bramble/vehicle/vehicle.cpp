@@ -100,7 +100,6 @@ struct Vehicle::Impl {
   std::unique_ptr<GroundRaycaster> raycaster;
   std::unique_ptr<VelocityProbe> moved;
   std::unique_ptr<btRaycastVehicle> wheels;
-  std::array<double, kWheelCount> roll_rad{};
   std::size_t always_in_play = 0;       // the first of the obstacles
   static constexpr double kCellM = 12;  // longer than a vehicle
   int cells_per_side = 1;
@@ -309,9 +308,10 @@ struct Vehicle::Impl {
       Pose X_CW = Pose::Identity();
       X_CW.translation() =
           from_bullet(wheel.m_chassisConnectionPointCS) - Eigen::Vector3d(0, 0, wheel.m_raycastInfo.m_suspensionLength);
-      X_CW.linear() = (Eigen::AngleAxisd(wheel.m_steering, Eigen::Vector3d::UnitZ()) *
-                       Eigen::AngleAxisd(roll_rad[w], Eigen::Vector3d::UnitY()))
-                          .toRotationMatrix();
+      X_CW.linear() =
+          (Eigen::AngleAxisd(wheel.m_steering, Eigen::Vector3d::UnitZ()) *
+           Eigen::AngleAxisd(std::remainder(state.wheel_turn_rad[w], 2 * std::numbers::pi), Eigen::Vector3d::UnitY()))
+              .toRotationMatrix();
       state.X_MW[w] = X_MC * X_CW;
       state.on_ground[w] = wheel.m_raycastInfo.m_isInContact;
     }
@@ -332,7 +332,7 @@ struct Vehicle::Impl {
       wheel.m_wheelsSuspensionForce = 0;
     }
     wheels->resetSuspension();
-    roll_rad.fill(0);
+    state.wheel_turn_rad.fill(0);
     moved->read();
     state.steer_rad = 0;
     state.acceleration_B.setZero();
@@ -414,6 +414,19 @@ struct Vehicle::Impl {
     touching = std::move(now);
   }
 
+  // Wheels roll as fast as the ground passes under their hubs, each along its own heading.
+  void roll_wheels() {
+    const Pose X_MC = from_bullet(body->getWorldTransform());
+    for (int w = 0; w < kWheelCount; ++w) {
+      const btWheelInfo& wheel = wheels->getWheelInfo(w);
+      const Eigen::Vector3d arm = X_MC.linear() * from_bullet(wheel.m_chassisConnectionPointCS);
+      const Eigen::Vector3d heading =
+          X_MC.linear() * Eigen::Vector3d(std::cos(wheel.m_steering), std::sin(wheel.m_steering), 0);
+      const Eigen::Vector3d velocity = moved->linear + moved->angular.cross(arm);
+      state.wheel_turn_rad[w] += heading.dot(velocity) * kPhysicsStepS / config.wheels.radius_m;
+    }
+  }
+
   void step(const VehicleControl& control, double dt_s) {
     const int substeps = static_cast<int>(std::lround(dt_s / kPhysicsStepS));
     if (substeps < 1 || std::abs(substeps * kPhysicsStepS - dt_s) > 1e-9)
@@ -429,8 +442,7 @@ struct Vehicle::Impl {
       drive(control);
       physics.stepSimulation(static_cast<btScalar>(kPhysicsStepS), 0);
       state.X_MB = from_bullet(body->getWorldTransform()) * Eigen::Translation3d(-config.body.mass_centre_m);
-      const double rolled = state.X_MB.linear().col(0).dot(velocity_at_B()) * kPhysicsStepS / config.wheels.radius_m;
-      for (double& angle : roll_rad) angle = std::remainder(angle + rolled, 2 * std::numbers::pi);
+      roll_wheels();
       note_collisions();
     }
     read_state();

@@ -28,7 +28,8 @@ struct VehicleState {
   Eigen::Vector3d acceleration_B =
       Eigen::Vector3d::Zero();  ///< of B's origin, mean of the last step, m/s²; without gravity
   Eigen::Vector3d angular_acceleration_B = Eigen::Vector3d::Zero();  ///< mean of the last step, rad/s²
-  std::array<Pose, kWheelCount> X_MW;  ///< hub centres; y along the axle, turned by steering and rolling
+  std::array<Pose, kWheelCount> X_MW;                ///< hub centres; y along the axle, turned by steering and rolling
+  std::array<double, kWheelCount> wheel_turn_rad{};  ///< how far each wheel has rolled, forwards, whole turns counted
   std::array<bool, kWheelCount> on_ground{};
   double steer_rad = 0;             ///< of the front axle, positive to the left
   int collisions = 0;               ///< times so far that the body began to touch a tree or a boulder

@@ -178,6 +178,18 @@ void read_sky(YamlBlock block, SkyScenario& sky) {
   block.get("exposure", sky.exposure, 0.05, 20);
 }
 
+void read_camera(YamlBlock block, CameraScenario& camera) {
+  block.get("exposure_ev", camera.exposure_ev, -10, 10);
+  block.get("temperature_k", camera.temperature_k, 1700, 25000);
+  block.get("vignetting", camera.vignetting, 0, 1);
+  std::vector<double> distortion(camera.distortion.begin(), camera.distortion.end());
+  block.get("distortion", distortion, 5);
+  if (distortion.size() == 5) std::copy_n(distortion.begin(), 5, camera.distortion.begin());
+  block.get("shutter_s", camera.shutter_s, 0, 0.05);
+  block.get("iso", camera.iso, 0, 409600);
+  block.get("tone", camera.tone, {"filmic", "linear"});
+}
+
 // A path given in the scenario: beside the scenario if it is there, else under home.
 fs::path resolved(const fs::path& given, const fs::path& scenario_folder, const fs::path& home) {
   if (given.is_absolute()) return given;
@@ -209,6 +221,7 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
   stone.tilt_deg = 30;
   for (YamlBlock& entry : root.list("rubble")) read_layer(entry, "rubble", stone, scenario.layers);
   read_sky(root.block("sky"), scenario.sky);
+  read_camera(root.block("camera"), scenario.camera);
   YamlBlock drive = root.block("drive");
   drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
   drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);

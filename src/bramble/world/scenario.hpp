@@ -108,6 +108,19 @@ struct SkyScenario {
   double fog_height_m = 25;
   double rain = 0, wetness = 0, snow = 0;  ///< 0…1
   double exposure = 1;
+
+  bool operator==(const SkyScenario&) const = default;
+};
+
+/// `camera:` what every camera does to the light. A sensor's own attributes (objects.json) come before these.
+struct CameraScenario {
+  double exposure_ev = 0;              ///< stops above the automatic exposure
+  double temperature_k = 6500;         ///< colour temperature that is taken for white
+  double vignetting = 0;               ///< 0…1: darker corners
+  std::array<double, 5> distortion{};  ///< of cameras that have none of their own: CameraModel::distortion
+  double shutter_s = 0;                ///< time of exposure; 0: no motion blur
+  double iso = 0;                      ///< noise; 0: none
+  std::string tone = "filmic";         ///< or linear
 };
 
 /// `drive:` where and how fast drivers go unless told otherwise.
@@ -131,6 +144,7 @@ struct Scenario {
   GroundScenario ground;
   std::vector<LayerScenario> layers;  ///< `vegetation:` then `rubble:`
   SkyScenario sky;
+  CameraScenario camera;
   DriveScenario drive;
   std::vector<VariationRule> variation;  ///< the values above are those of the file: see with_draws()
 };

@@ -40,9 +40,12 @@ void read_every(YamlBlock& entry, VariationRule& rule) {
   } else {
     entry.complain("every", fmt::format("is '{}'; it is drive, frame, or a time like 10 s (0.05 s or more)", every));
   }
-  if (!rule.once() && !rule.parameter.starts_with("sky."))
-    entry.complain("every", fmt::format("is '{}', but {} forms the world and can only be drawn once a drive", every,
-                                        rule.parameter));
+  const bool any_time = rule.parameter.starts_with("sky.") ||
+                        (rule.parameter.starts_with("camera.") && !rule.parameter.starts_with("camera.distortion"));
+  if (!rule.once() && !any_time)
+    entry.complain("every",
+                   fmt::format("is '{}', but {} forms the world or the lens and can only be drawn once a drive", every,
+                               rule.parameter));
 }
 
 std::string number_text(double value) { return fmt::format("{:.6g}", value); }

@@ -18,7 +18,8 @@ struct Scenario;
 ///     - {parameter: sky.exposure, normal: [1, 0.1], within: [0.7, 1.4], every: frame}
 ///     - {parameter: vegetation.bushes.density_per_m2, log_uniform: [0.01, 0.2]}
 ///
-/// What forms the world (everything outside `sky:`) is drawn once a drive.
+/// What forms the world or the lens (everything outside `sky:` and `camera:`, and its distortion) is drawn once a
+/// drive.
 struct VariationRule {
   enum class Kind { kUniform, kLogUniform, kInteger, kNormal, kChoice };
   std::string parameter;  ///< path of keys; entries of lists by their name or number
