@@ -66,7 +66,7 @@ void draw_precipitation(const Precipitation& falling, const Sky& sky, const Came
     const double width_px = focal * diameter_m / distance, length_px = (*end - *begin).norm() + width_px;
     if (length_px > 0.5 * camera.height) continue;  // a drop at the lens: out of focus
     // A pixel is covered only for the time that the drop takes to pass it, but drops bend the light of half the sky.
-    const double share = std::min(1.0, 3 * width_px / length_px);
+    const double share = std::min(1.0, 6 * width_px / length_px);
     const double alpha = (flakes ? 0.85 : 0.75) * share * std::min(1.0, (kFarthest - distance) / 2);
     draw_streak(*begin, *end, width_px, alpha, static_cast<float>(distance), falling.light, depth_m, display);
   }

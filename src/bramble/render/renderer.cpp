@@ -76,6 +76,7 @@ struct Renderer::Impl {
     std::array<int, kTilePixels> shadow_pixel;
     std::array<bool, kTilePixels> blocked;
     std::array<std::array<float, 2>, kTilePixels> in_disc;  // where in the sun's disc each pixel's shadow ray ends
+    std::array<std::array<float, 2>, kTilePixels> in_sky;   // two numbers for its ray to the sky
     std::array<bool, kTilePixels> dark;                     // outside the lens's image circle: no ray
   };
   // Work space of a tile's rays for sky light; on the stack, too.
@@ -110,6 +111,20 @@ struct Renderer::Impl {
             fraction(52.9829189 * fraction(b) + 0.5698402909980532 * sample)};
   }
 
+  // Two numbers in [0, 1) again, for rays that go anywhere: the pixel's own by a hash (a grain without a pattern),
+  // evenly spread over its samples.
+  static std::array<float, 2> point_in_sky(int u, int v, int sample) {
+    std::uint64_t hash = (static_cast<std::uint64_t>(u) << 32U | static_cast<std::uint32_t>(v)) + 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 30U) * 0xbf58476d1ce4e5b9ULL;  // splitmix64
+    hash = (hash ^ hash >> 27U) * 0x94d049bb133111ebULL;
+    hash ^= hash >> 31U;
+    const auto spread = [&](std::uint64_t word, double step) {
+      const double x = static_cast<double>(word) * 0x1p-32 + step * sample;
+      return static_cast<float>(std::min(x - std::floor(x), 0.9999999));
+    };
+    return {spread(hash >> 32U, 0.7548776662466927), spread(hash & 0xffffffffU, 0.5698402909980532)};
+  }
+
   // What a mirror sees: one more ray, its hit lit without a shadow ray of its own.
   Vector3f reflected(const Vector3f& origin, const Vector3f& direction, float pixel_angle) const {
     RTCRayHit ray{};
@@ -139,8 +154,7 @@ struct Renderer::Impl {
     for (int i = 0; i < count; ++i) {
       if (!tile.on_actor[i] && !tile.hits[i].any()) continue;
       const Surface& s = tile.surfaces[i];
-      // The other two of the pixel's numbers: as even, but not the sun's.
-      const float u = tile.in_disc[i][1], v = tile.in_disc[i][0] + 0.5F * u;
+      const auto [u, v] = tile.in_sky[i];
       const float out = std::sqrt(u), angle = 2 * std::numbers::pi_v<float> * v;
       const Vector3f across = s.normal.unitOrthogonal(), up = s.normal.cross(across);
       Vector3f direction =
@@ -178,7 +192,7 @@ struct Renderer::Impl {
         light = through_air(shade(work.surfaces[k], dome, ray.direction, work.sunny[k] ? 1.0F : 0.0F),
                             work.surfaces[k].distance, ray.origin.z(), ray.direction, dome);
       else
-        light = dome.radiance_without_sun(ray.direction);
+        light = dome.broad_radiance(ray.direction);
     }
   }
 
@@ -346,6 +360,7 @@ struct Renderer::Impl {
           tile.dark[i] = !plain && tile.rays[i].direction.isZero();
           if (tile.dark[i]) tile.rays[i] = {view.origin, forward, 0};
           tile.in_disc[i] = point_in_disc(us[i], vs[i], sample);
+          if (camera.traced_sky_light) tile.in_sky[i] = point_in_sky(us[i], vs[i], sample);
         }
       };
       // 1. The ray through the centre gives the annotations, and the colour when it is the only one.

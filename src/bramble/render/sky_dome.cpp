@@ -75,6 +75,8 @@ SkyDome::SkyDome(const Sky& sky) : sky_(sky) {
     haze_[i] = sum / static_cast<float>(count);
   }
 
+  average_broadly();
+
   // 4. Exposure for a matt surface on open ground.
   const float light = kLuminance.dot(up_ + sun_ * height);
   exposure_ = sky.exposure * std::pow(1.05F / std::max(light, 1e-5F), 0.85F);
@@ -87,6 +89,7 @@ SkyDome SkyDome::uniform(const Sky& sky, const Vector3f& radiance) {
   dome.up_ = dome.down_ = dome.clear_light_ = radiance;
   dome.dome_.assign(static_cast<std::size_t>(kWidth) * kHeight, radiance);
   dome.haze_.assign(kHazeWidth, radiance);
+  dome.broad_.assign(static_cast<std::size_t>(kBroadWidth) * kBroadHeight, radiance);
   return dome;
 }
 
@@ -206,21 +209,44 @@ Vector3f SkyDome::haze(const Vector3f& direction) const {
   return mix(haze_[first], haze_[(first + 1) % kHazeWidth], position - std::floor(position));
 }
 
-Vector3f SkyDome::radiance_without_sun(const Vector3f& direction) const {
-  if (direction.z() <= 0) return haze(direction);
-  const float row = std::sqrt(std::min(direction.z(), 1.0F)) * kHeight - 0.5F;
+namespace {
+
+// Bilinear reading of a table over the upper half sphere: rows even in the square root of the elevation's sine.
+Vector3f read_dome(const std::vector<Vector3f>& table, int width, int height, const Vector3f& direction) {
+  const float row = std::sqrt(std::clamp(direction.z(), 0.0F, 1.0F)) * height - 0.5F;
   const float azimuth = std::atan2(direction.y(), direction.x()) / (2 * kPi);
-  const float column = (azimuth - std::floor(azimuth)) * kWidth - 0.5F;
-  const int r0 = std::clamp(static_cast<int>(std::floor(row)), 0, kHeight - 1), r1 = std::min(r0 + 1, kHeight - 1);
-  const int c0 = (static_cast<int>(std::floor(column)) + kWidth) % kWidth, c1 = (c0 + 1) % kWidth;
+  const float column = (azimuth - std::floor(azimuth)) * width - 0.5F;
+  const int r0 = std::clamp(static_cast<int>(std::floor(row)), 0, height - 1), r1 = std::min(r0 + 1, height - 1);
+  const int c0 = (static_cast<int>(std::floor(column)) + width) % width, c1 = (c0 + 1) % width;
   const float wr = std::clamp(row - std::floor(row), 0.0F, 1.0F), wc = column - std::floor(column);
-  const auto at = [&](int r, int c) -> const Vector3f& { return dome_[static_cast<std::size_t>(r) * kWidth + c]; };
+  const auto at = [&](int r, int c) -> const Vector3f& { return table[static_cast<std::size_t>(r) * width + c]; };
   return mix(mix(at(r0, c0), at(r0, c1), wc), mix(at(r1, c0), at(r1, c1), wc), wr);
 }
 
+}  // namespace
+
+void SkyDome::average_broadly() {
+  broad_.assign(static_cast<std::size_t>(kBroadWidth) * kBroadHeight, Vector3f::Zero());
+  std::vector<float> weights(broad_.size(), 0);
+  for (int row = 0; row < kHeight; ++row) {
+    const float root = (static_cast<float>(row) + 0.5F) / kHeight;
+    for (int column = 0; column < kWidth; ++column) {
+      const auto cell = static_cast<std::size_t>(row * kBroadHeight / kHeight) * kBroadWidth +
+                        static_cast<std::size_t>(column * kBroadWidth / kWidth);
+      broad_[cell] += root * dome_[static_cast<std::size_t>(row) * kWidth + column];  // solid angle: d(sine)
+      weights[cell] += root;
+    }
+  }
+  for (std::size_t i = 0; i < broad_.size(); ++i) broad_[i] /= weights[i];
+}
+
+Vector3f SkyDome::broad_radiance(const Vector3f& direction) const {
+  return read_dome(broad_, kBroadWidth, kBroadHeight, direction);
+}
+
 Vector3f SkyDome::radiance(const Vector3f& direction) const {
-  Vector3f color = radiance_without_sun(direction);
-  if (direction.z() <= 0) return color;
+  if (direction.z() <= 0) return haze(direction);
+  Vector3f color = read_dome(dome_, kWidth, kHeight, direction);
   const float towards_sun = direction.dot(sky_.sun_direction);
   if (towards_sun > 0.998F) {
     // The disc, and the glare that it makes in every lens. (1 - cosine is half the angle's square.)

@@ -19,7 +19,9 @@ class SkyDome {
   const Sky& sky() const { return sky_; }
   /// Radiance seen in `direction` (unit, M); below the horizon the haze's colour. With the sun's disc.
   Eigen::Vector3f radiance(const Eigen::Vector3f& direction) const;
-  Eigen::Vector3f radiance_without_sun(const Eigen::Vector3f& direction) const;
+  /// The same without the disc and its aureole's peak, averaged over some twenty degrees: for light that falls on
+  /// surfaces, where a single ray must not decide.
+  Eigen::Vector3f broad_radiance(const Eigen::Vector3f& direction) const;
   /// Radiance without clouds' detail, for the haze: a blurred horizon band.
   Eigen::Vector3f haze(const Eigen::Vector3f& direction) const;
   /// Light that fog scatters towards the viewer who looks in `direction`, when no other light is left.
@@ -40,7 +42,8 @@ class SkyDome {
   Eigen::Vector3f with_clouds(const Eigen::Vector3f& direction) const;
   Eigen::Vector3f behind_fog(const Eigen::Vector3f& color, const Eigen::Vector3f& direction) const;
   Eigen::Vector3f cosine_weighted_mean() const;
-  static constexpr int kWidth = 2048, kHeight = 512, kHazeWidth = 128;
+  void average_broadly();
+  static constexpr int kWidth = 2048, kHeight = 512, kHazeWidth = 128, kBroadWidth = 16, kBroadHeight = 5;
   static constexpr int kClearAzimuths = 64, kClearHeights = 64;
 
   Sky sky_;
@@ -51,7 +54,8 @@ class SkyDome {
   std::vector<Eigen::Vector3f> clear_;  // [kClearHeights, kClearAzimuths], rows as in dome_, azimuth from the sun's
   std::vector<Eigen::Vector3f>
       dome_;  // [kHeight, kWidth], row 0 at the horizon; rows even in the square root of the elevation's sine
-  std::vector<Eigen::Vector3f> haze_;  // [kHazeWidth] by azimuth
+  std::vector<Eigen::Vector3f> haze_;   // [kHazeWidth] by azimuth
+  std::vector<Eigen::Vector3f> broad_;  // [kBroadHeight, kBroadWidth], as dome_
 };
 
 }  // namespace bramble
