@@ -38,7 +38,7 @@ void expect_golden(const std::string& name, const ImageU8& bgra) {
   const double mean = sum / static_cast<double>(rgb.data.size());
   const bool good = mean < 0.5 && static_cast<double>(far_off) < 0.004 * static_cast<double>(rgb.data.size());
   if (good) return;
-  const fs::path folder = fs::current_path() / "golden_differences";
+  const fs::path folder = fs::path(BRAMBLE_BINARY_DIR) / "golden_differences";
   write_png(folder / (name + ".png"), rgb);
   write_png(folder / (name + "_difference.png"), difference);
   ADD_FAILURE() << name << ": " << mean << " levels off on average, " << far_off << " values by more than 6; see "
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(Scenes, Golden,
                                          Case{"dusk", "standard",
                                               [](World& world, CameraModel&, FrameRequest&) {
                                                 world.sky.sun_direction = Vector3f(0.9F, 0.3F, 0.06F).normalized();
-                           world.sky.sun_color = Vector3f(0.5F, 0.25F, 0.08F);
+                                                world.sky.sun_color = Vector3f(0.5F, 0.25F, 0.08F);
                                               }},
                                          Case{"fisheye", "preview",
                                               [](World&, CameraModel& camera, FrameRequest& request) {

@@ -101,6 +101,21 @@ struct Renderer::Impl {
     v = (block / (kTile / 4)) * 4 + inside / 4;
   }
 
+  // Where in a pixel its n x n rays go: first through the middle, which gives the annotations, then over the rest of a
+  // regular grid. Their mean stays in the middle, or picture and labels would part: four rays make a triangle around
+  // it.
+  static std::vector<std::array<float, 2>> places_in_pixel(int n) {
+    std::vector<std::array<float, 2>> places = {{0.5F, 0.5F}};
+    if (n == 2) places.insert(places.end(), {{0.5F, 0.1F}, {0.85F, 0.7F}, {0.15F, 0.7F}});
+    const int taken = (n - 1) / 2;  // the cell whose ray goes through the middle
+    for (int a = 0; a < n && n > 2; ++a)
+      for (int b = 0; b < n; ++b)
+        if (a != taken || b != taken)
+          places.push_back({(static_cast<float>(a) + 0.5F) / static_cast<float>(n),
+                            (static_cast<float>(b) + 0.5F) / static_cast<float>(n)});
+    return places;
+  }
+
   // Two numbers in [0, 1) for a pixel's sample, such that neighbours differ as much as they can: half shadows become a
   // fine even grain, and the samples of one pixel spread over the disc. (Jimenez, "Next Generation Post Processing in
   // Call of Duty", 2014, for the pixel; Roberts' R2 sequence for the sample.)
@@ -224,7 +239,7 @@ struct Renderer::Impl {
     std::fill_n(tile.blocked.begin(), shadows, false);
     tracer.shadows(scene.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
     if (!actors.empty()) tracer.shadows(actors.scene(), tile.shadow_rays.data(), tile.blocked.data(), shadows);
-    if (log_shadow) log_shadow->assign(tile.shadow_rays.begin(), tile.shadow_rays.begin() + shadows);
+    if (log_shadow) log_shadow->insert(log_shadow->end(), tile.shadow_rays.begin(), tile.shadow_rays.begin() + shadows);
 
     std::array<bool, kTilePixels> sunny{};
     for (int k = 0; k < shadows; ++k) sunny[tile.shadow_pixel[k]] = !tile.blocked[k];
@@ -338,11 +353,12 @@ struct Renderer::Impl {
       log->primary.assign(static_cast<std::size_t>(tiles_x) * tiles_y, {});
       log->shadow.assign(static_cast<std::size_t>(tiles_x) * tiles_y, {});
     }
-    const int n = camera.samples_per_axis;
-    const float pixel_angle = 1.0F / (view.focal * static_cast<float>(n));
+    const std::vector<std::array<float, 2>> samples = places_in_pixel(camera.samples_per_axis);
+    const float share = 1.0F / static_cast<float>(samples.size());
+    const float pixel_angle = 1.0F / (view.focal * static_cast<float>(camera.samples_per_axis));
     parallel_for(static_cast<std::size_t>(tiles_x) * tiles_y, [&](std::size_t number) {
       Tile tile;
-      std::array<Vector3f, kTilePixels> color, sum;
+      std::array<Vector3f, kTilePixels> light, color;
       std::array<int, kTilePixels> us, vs;
       int count = 0;
       for (int i = 0; i < kTilePixels; ++i) {
@@ -363,54 +379,42 @@ struct Renderer::Impl {
           if (camera.traced_sky_light) tile.in_sky[i] = point_in_sky(us[i], vs[i], sample);
         }
       };
-      // 1. The ray through the centre gives the annotations, and the colour when it is the only one.
-      aim(0.5F, 0.5F, 0);
-      if (log) log->primary[number].assign(tile.rays.begin(), tile.rays.begin() + count);
-      radiance(tile, count, pixel_angle, camera.traced_sky_light && n == 1, color.data(),
-               log ? &log->shadow[number] : nullptr);
-      for (int i = 0; i < count; ++i) {
-        const bool hit = tile.on_actor[i] || tile.hits[i].any();
-        *frame.semantic.at(us[i], vs[i]) = hit ? tile.surfaces[i].class_id : tile.dark[i] ? kIgnoreId : sky_class;
-        *frame.instance.at(us[i], vs[i]) = hit ? tile.surfaces[i].instance_id : kSkyInstanceId;
-        *frame.depth_m.at(us[i], vs[i]) =
-            hit ? std::min(tile.surfaces[i].distance * (fisheye ? 1.0F : tile.rays[i].direction.dot(forward)),
-                           kSkyDepth)
-                : kSkyDepth;
-        if (request.normal) {
-          const Vector3f n_C = hit ? Vector3f(view.R_MC.transpose() * tile.surfaces[i].flat_normal) : Vector3f::Zero();
-          std::copy_n(n_C.data(), 3, frame.normal.at(us[i], vs[i]));
+      const auto annotate = [&] {
+        for (int i = 0; i < count; ++i) {
+          const bool hit = tile.on_actor[i] || tile.hits[i].any();
+          const Surface& s = tile.surfaces[i];
+          *frame.semantic.at(us[i], vs[i]) = hit ? s.class_id : tile.dark[i] ? kIgnoreId : sky_class;
+          *frame.instance.at(us[i], vs[i]) = hit ? s.instance_id : kSkyInstanceId;
+          const float planar = fisheye ? 1.0F : tile.rays[i].direction.dot(forward);
+          *frame.depth_m.at(us[i], vs[i]) = hit ? std::min(s.distance * planar, kSkyDepth) : kSkyDepth;
+          if (request.normal) {
+            const Vector3f n_C = hit ? Vector3f(view.R_MC.transpose() * s.flat_normal) : Vector3f::Zero();
+            std::copy_n(n_C.data(), 3, frame.normal.at(us[i], vs[i]));
+          }
+          if (with_flow) {
+            const Eigen::Vector2f by =
+                moved(flow, view, tile, i, static_cast<float>(us[i]) + 0.5F, static_cast<float>(vs[i]) + 0.5F);
+            std::copy_n(by.data(), 2, flow_image.at(us[i], vs[i]));
+          }
+          if (request.coverage) std::fill_n(frame.coverage.at(us[i], vs[i]), classes, 0.0F);
         }
-        if (with_flow) {
-          const Eigen::Vector2f by =
-              moved(flow, view, tile, i, static_cast<float>(us[i]) + 0.5F, static_cast<float>(vs[i]) + 0.5F);
-          std::copy_n(by.data(), 2, flow_image.at(us[i], vs[i]));
-        }
-        if (request.coverage) std::fill_n(frame.coverage.at(us[i], vs[i]), classes, 0.0F);
-      }
-      const auto cover = [&](float share) {
-        if (!request.coverage) return;
+      };
+      const auto cover = [&] {
         for (int i = 0; i < count; ++i) {
           const bool hit = tile.on_actor[i] || tile.hits[i].any();
           const ClassId id = hit ? tile.surfaces[i].class_id : tile.dark[i] ? kIgnoreId : sky_class;
           if (id < classes) frame.coverage.at(us[i], vs[i])[id] += share;
         }
       };
-      if (n == 1) cover(1);
-      const auto displayed = [&](int i) { return develop(color[i], tile.rays[i].direction.dot(forward)); };
-      // 2. More rays on a regular grid inside the pixel; display values are averaged, as a camera that clips each
-      //    photosite does not.
-      if (n > 1) {
-        std::fill_n(sum.begin(), count, Vector3f::Zero());
-        for (int a = 0; a < n; ++a)
-          for (int b = 0; b < n; ++b) {
-            aim((static_cast<float>(a) + 0.5F) / n, (static_cast<float>(b) + 0.5F) / n, a * n + b);
-            radiance(tile, count, pixel_angle, camera.traced_sky_light, color.data(), nullptr);
-            cover(1.0F / static_cast<float>(n * n));
-            for (int i = 0; i < count; ++i) sum[i] += displayed(i);
-          }
-        for (int i = 0; i < count; ++i) color[i] = sum[i] / static_cast<float>(n * n);
-      } else {
-        for (int i = 0; i < count; ++i) color[i] = displayed(i);
+      // Display values are averaged, as a camera that clips each photosite does not.
+      std::fill_n(color.begin(), count, Vector3f::Zero());
+      for (std::size_t k = 0; k < samples.size(); ++k) {
+        aim(samples[k][0], samples[k][1], static_cast<int>(k));
+        if (log) log->primary[number].insert(log->primary[number].end(), tile.rays.begin(), tile.rays.begin() + count);
+        radiance(tile, count, pixel_angle, camera.traced_sky_light, light.data(), log ? &log->shadow[number] : nullptr);
+        if (k == 0) annotate();
+        if (request.coverage) cover();
+        for (int i = 0; i < count; ++i) color[i] += share * develop(light[i], tile.rays[i].direction.dot(forward));
       }
       for (int i = 0; i < count; ++i) {
         if (later)
