@@ -101,6 +101,62 @@ TEST_F(BagTest, RoundTripKeepsEverything) {
   }
 }
 
+TEST_F(BagTest, SplitsByTimeAndBySize) {
+  for (const bool by_time : {true, false}) {
+    const fs::path folder = folder_ / (by_time ? "time" : "size");
+    BagOptions options;
+    options.split_ns = by_time ? 250'000'000 : 0;
+    options.split_bytes = by_time ? 0 : 15'000;
+    BagWriter writer(folder, options);
+    for (int i = 0; i < 20; ++i) {
+      writer.write(clock_message(i));
+      writer.write(image_message(i));
+    }
+    writer.close();
+    BagReader reader(folder);
+    ASSERT_EQ(reader.files().size(), 4U);
+    EXPECT_EQ(reader.metadata().message_count, 40U);
+    EXPECT_EQ(read_all(reader), 40);
+    const std::string yaml = read_text_file(folder / "metadata.yaml");
+    EXPECT_NE(yaml.find("_3.db3\n      starting_time:\n        nanoseconds_since_epoch: 750000000"), std::string::npos)
+        << yaml;
+    // Every file can be read alone: it has all topics.
+    BagReader alone(reader.files()[2]);
+    EXPECT_EQ(alone.topics().size(), 2U);
+    EXPECT_EQ(read_all(alone), 10);
+  }
+}
+
+TEST_F(BagTest, TakesUpWhatAKilledRecorderLeft) {
+  for (const std::string distro : {"humble", "jazzy"})
+    for (const int killed_at : {3, 10, 11, 25, 29}) {
+      BagOptions options;
+      options.ros_distro = distro;
+      options.resume = true;
+      const auto record = [&](const fs::path& folder, int end) {
+        auto writer = std::make_unique<BagWriter>(folder, options);
+        const int begin = 10 * static_cast<int>(writer->whole_files());
+        writer->add_topic(clock_message(0).topic);
+        for (int i = begin; i < end; ++i) {
+          if (i > begin && i % 10 == 0) writer->split();
+          writer->write(clock_message(i));
+          writer->write(image_message(i));
+        }
+        return writer;
+      };
+      const fs::path whole = folder_ / "whole" / distro / "bag",
+                     cut = folder_ / std::to_string(killed_at) / distro / "bag";
+      if (!fs::exists(whole)) record(whole, 30)->close();
+      record(cut, killed_at).reset();  // as a killed process: no close()
+      EXPECT_FALSE(fs::exists(cut / "metadata.yaml"));
+      const auto writer = record(cut, 30);
+      writer->close();
+      EXPECT_EQ(writer->message_count(), 60U);
+      for (const auto& file : fs::directory_iterator(whole))
+        EXPECT_EQ(read_file(file.path()), read_file(cut / file.path().filename())) << file.path() << " " << killed_at;
+    }
+}
+
 TEST_F(BagTest, SameMessagesGiveTheSameBytes) {
   write_bag(folder_ / "a" / "bag", 20);
   write_bag(folder_ / "b" / "bag", 20);

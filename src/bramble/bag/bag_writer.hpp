@@ -12,12 +12,18 @@ struct BagOptions {
   std::string ros_distro = "humble";
   /// Messages are committed to disk after this many bytes; what is committed survives a kill.
   std::uint64_t commit_bytes = 4 << 20;
+  /// A new file begins when the one in work has this many bytes of messages or spans this time; 0: never.
+  std::uint64_t split_bytes = 0;
+  std::int64_t split_ns = 0;
+  /// Goes on with a folder that a killed recorder left (no metadata.yaml): keeps all files but the last, which may not
+  /// be whole. Without such a folder the bag is begun.
+  bool resume = false;
 };
 
-/// Writes a rosbag2 folder with sqlite3 storage: NAME/NAME_0.db3 and NAME/metadata.yaml, as `ros2 bag record -s
-/// sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last uncommitted
-/// batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same messages give
-/// the same bytes. Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.
+/// Writes a rosbag2 folder with sqlite3 storage: NAME/NAME_0.db3 (NAME_1.db3, …) and NAME/metadata.yaml, as `ros2 bag
+/// record -s sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last
+/// uncommitted batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same
+/// messages give the same bytes. Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.
 class BagWriter final : public Sink {
  public:
   /// Throws Error when the folder exists already or cannot be made.
@@ -31,6 +37,10 @@ class BagWriter final : public Sink {
   void add_topic(const TopicInfo& topic);
   /// Throws Error on a full disk; everything committed before stays readable, and nothing more is taken.
   void write(const Message& message) override;
+  /// Ends the file in work (if it holds anything): the next message begins another, with every topic so far.
+  void split();
+  /// Files that are complete.
+  std::size_t whole_files() const;
   /// Commits the rest, folds in the log and writes metadata.yaml. Throws Error on a full disk; the bag is then readable
   /// without its index.
   void close() override;

@@ -126,11 +126,13 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   out += "  relative_file_paths:\n";
   for (const auto& file : bag.files) out += fmt::format("    - {}\n", name_text(file));
   out += "  files:\n";
-  for (const auto& file : bag.files)
+  for (std::size_t i = 0; i < bag.files.size(); ++i) {
+    const BagSpan span = i < bag.spans.size() ? bag.spans[i] : BagSpan{start, bag.duration_ns, bag.message_count};
     out += fmt::format(
         "    - path: {}\n      starting_time:\n        nanoseconds_since_epoch: {}\n      duration:\n        "
         "nanoseconds: {}\n      message_count: {}\n",
-        name_text(file), start, bag.duration_ns, bag.message_count);
+        name_text(bag.files[i]), span.message_count > 0 ? span.start_ns : start, span.duration_ns, span.message_count);
+  }
   if (bag.version >= 6) out += "  custom_data: ~\n";
   if (bag.version >= 8) out += fmt::format("  ros_distro: {}\n", name_text(bag.ros_distro));
   return out;

@@ -14,6 +14,13 @@ struct BagTopic {
   std::uint64_t message_count = 0;
 };
 
+/// What one file of a bag holds.
+struct BagSpan {
+  StampNs start_ns = 0;
+  std::int64_t duration_ns = 0;
+  std::uint64_t message_count = 0;
+};
+
 /// What metadata.yaml says about a bag.
 struct BagMetadata {
   int version = 5;
@@ -23,6 +30,7 @@ struct BagMetadata {
   std::uint64_t message_count = 0;
   std::vector<BagTopic> topics;
   std::vector<std::string> files;  ///< relative to the folder, in order
+  std::vector<BagSpan> spans;      ///< of the files, where known; a single file holds everything
   std::string compression_format;  ///< «» or «zstd»
   std::string compression_mode;    ///< «», «file» or «message», lower case
   std::string ros_distro = "humble";

@@ -51,7 +51,12 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
   driver_options.seed = options_.seed;
   driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options);
   frames_ = driver_->frame_count();
-  if (options_.frames > 0) frames_ = options_.first_frame + options_.frames;
+  if (options_.frames > 0) {
+    const std::int64_t wanted = options_.first_frame + options_.frames;
+    if (frames_ > 0 && wanted > frames_)
+      fail("{} ends after {} frames, but {} are wanted", options_.driver, frames_, wanted);
+    frames_ = wanted;
+  }
   const Pose start = driver_->start();
   vehicle_ = std::make_unique<Vehicle>(*world_, *vehicle_config_, start);
   trace_.scenario = world_->name;
@@ -119,6 +124,8 @@ std::vector<TopicInfo> Simulation::topics() const {
   for (const Publication& p : publications_) result.push_back(p.topic);
   return result;
 }
+
+bool Simulation::wants(const std::string& topic) const { return topic_wanted(topic, options_.topics); }
 
 std::size_t Simulation::sensor_index(const std::string& id) const {
   std::vector<std::string> ids;
@@ -391,7 +398,9 @@ std::optional<Message> Simulation::next() {
     if (frame_.index < 0 || next_publication_ >= wanted_.size())
       if (!advance()) return std::nullopt;
     const Publication& publication = publications_[wanted_[next_publication_++]];
-    if (frame_.index < options_.first_frame || (publication.once && frame_.index > options_.first_frame)) continue;
+    if (frame_.index < options_.first_frame ||
+        (publication.once && (frame_.index > options_.first_frame || options_.continued)))
+      continue;
     if (publication.due && !publication.due()) continue;
     if (!publication.sensors.empty() && !sensors_due()) continue;
     Message message;

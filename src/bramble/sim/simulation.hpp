@@ -23,6 +23,7 @@ struct SimulationOptions {
   double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
   std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
   std::int64_t first_frame = 0;      ///< frames before it are driven, but nothing is rendered or sent; counts in frames
+  bool continued = false;            ///< an earlier run sent the frames before first_frame, and what is sent only once
   std::string quality;               ///< of every RGB camera: preview, standard or reference; empty: as the rig says
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
   CameraScenario camera;  ///< what cameras do to the light, but for what a sensor says of itself
@@ -65,6 +66,8 @@ class Simulation final : public Source {
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
   std::optional<Message> next() override;
+
+  bool wants(const std::string& topic) const;
 
   /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
   /// Not to be mixed with next() within a frame.

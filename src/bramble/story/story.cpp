@@ -5,7 +5,6 @@
 #include <chrono>
 #include <map>
 
-#include "bramble/bag/bag_writer.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
@@ -16,6 +15,7 @@
 #include "bramble/eval/report.hpp"
 #include "bramble/infer/engine.hpp"
 #include "bramble/infer/node.hpp"
+#include "bramble/record/recorder.hpp"
 #include "bramble/sim/simulation.hpp"
 #include "bramble/train/trainer.hpp"
 #include "bramble/world/world_builder.hpp"
@@ -110,37 +110,27 @@ class Story {
     }
     return entry;
   }
-  std::unique_ptr<Simulation> simulation(const Drive& drive) {
+  std::unique_ptr<Simulation> simulation(const Drive& drive, std::int64_t first_frame = 0, bool continued = false) {
     const OpenWorld& open = world(drive.other_world);
     SimulationOptions simulation;
     simulation.driver = drive.driver;
     simulation.topics = {kImageTopic, kLabelTopic};
-    simulation.frames = static_cast<std::int64_t>(drive.samples) * options_.sensor_every;
+    simulation.frames = static_cast<std::int64_t>(drive.samples) * options_.sensor_every - first_frame;
+    simulation.first_frame = first_frame;
+    simulation.continued = continued;
     simulation.width = options_.width;
     simulation.height = options_.height;
     simulation.sensor_every = options_.sensor_every;
     return make_simulation(open.scenario, open.world, options_.vehicle, simulation, open.renderer);
   }
 
-  // A bag is recorded under another folder and moved when it is whole: its own name stands in its files.
   void record(const Drive& drive) {
     title(fmt::format("drive «{}» ({})", drive.name,
                       drive.driver.starts_with("trace:") ? "recorded manual drive" : drive.driver));
-    const fs::path bag = options_.output / "bags" / drive.name,
-                   draft = options_.output / "bags" / ".unfinished" / drive.name;
-    if (fs::exists(bag)) return;
-    fs::remove_all(draft);
-    const auto sim = simulation(drive);
-    BagWriter writer(draft);
-    Progress progress("recording", static_cast<std::uint64_t>(drive.samples));
-    while (const auto message = sim->next()) {
-      throw_if_interrupted();
-      writer.write(*message);
-      if (message->topic.name == kImageTopic) progress.advance();
-    }
-    writer.close();
-    fs::rename(draft, bag);
-    fs::remove(draft.parent_path());
+    record_drive(
+        options_.output / "bags" / drive.name,
+        [&](std::int64_t first_frame, bool continued) { return simulation(drive, first_frame, continued); },
+        drive.samples, options_.sensor_every, kSamplesPerFile);
   }
 
   void extract_drive(const Drive& drive) {
@@ -226,6 +216,7 @@ class Story {
   }
 
   static constexpr int kSteps = 14;
+  static constexpr std::int64_t kSamplesPerFile = 100;  // an interrupted drive loses at most these
   const StoryOptions options_;
   std::chrono::steady_clock::time_point begin_;
   std::vector<Drive> drives_;
