@@ -281,7 +281,7 @@ carla_msgs::CarlaEgoVehicleStatus vehicle_status(StampNs stamp_ns, const Vehicle
   message.control.brake = static_cast<float>(control.brake);
   message.control.hand_brake = control.hand_brake;
   message.control.reverse = control.reverse;
-  message.control.gear = control.reverse ? -1 : 1;
+  message.control.gear = state.gear;
   return message;
 }
 

@@ -158,7 +158,7 @@ void read_camera(Entry& entry, Sensor& sensor) {
     read_effects(entry, sensor);
   }
   camera.samples_per_axis = static_cast<int>(entry.number("samples_per_axis", camera.samples_per_axis, 1, 8));
-  sensor.sees_vehicle = entry.flag("sees_vehicle", sensor.id == "rgb_view");
+  sensor.sees_vehicle = entry.flag("sees_vehicle", true);
   entry.know("sensor_tick");
   entry.know("gamma");
   camera.check(entry.where());
@@ -213,6 +213,7 @@ void read_lidar(Entry& entry, Sensor& sensor) {
   }
   sensor.motion_distortion = entry.flag("motion_distortion", false);
   sensor.ring_and_time = entry.flag("ring_and_time", false);
+  sensor.sees_vehicle = entry.flag("sees_vehicle", true);
   entry.know("noise_seed");
   entry.know("sensor_tick");
 }

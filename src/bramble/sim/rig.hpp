@@ -39,7 +39,7 @@ struct Sensor {
   Pose X_BS = Pose::Identity();  ///< mount: x forward, y left, z up, also for cameras
   CameraModel camera;            ///< cameras
   CameraEffects::Own effects;    ///< RGB cameras: what differs from the scenario's `camera:`
-  bool sees_vehicle = false;     ///< cameras: whether the vehicle itself is drawn; only rgb_view unless asked for
+  bool sees_vehicle = true;      ///< cameras and LiDARs: whether the vehicle itself is there for them
   LidarModel lidar;              ///< LiDARs
   bool motion_distortion =
       false;                   ///< LiDARs: the vehicle moves on while they scan; points are in the frame of their time

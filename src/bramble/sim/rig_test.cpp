@@ -33,10 +33,9 @@ TEST(Rig, ShippedFileLoads) {
   EXPECT_EQ(front.camera.width, 1024);
   EXPECT_NEAR(front.camera.fov_rad, std::numbers::pi / 2, 1e-12);
   EXPECT_EQ(front.X_BS.matrix(), rig.sensors[1].X_BS.matrix()) << "one render pass serves both";
-  EXPECT_FALSE(front.sees_vehicle);
+  EXPECT_TRUE(front.sees_vehicle);
   for (const Sensor& sensor : rig.sensors) {
     if (sensor.id == "rgb_view") {
-      EXPECT_TRUE(sensor.sees_vehicle);
       EXPECT_LT((sensor.X_BS.linear() * Eigen::Vector3d::UnitX()).z(), -0.2) << "positive pitch looks down";
     }
     if (sensor.id == "lidar") {

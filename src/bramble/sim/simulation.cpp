@@ -322,7 +322,8 @@ void Simulation::render(const std::vector<bool>& which) {
   }
   if (std::find(which.begin(), which.end(), true) == which.end()) return;
   if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
-  if (!look_) look_ = std::make_unique<VehicleLook>(*vehicle_config_);
+  if (!look_)
+    look_ = std::make_unique<VehicleLook>(*vehicle_config_, world_->ontology.find("vehicle").value_or(kIgnoreId));
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
   const std::vector<Actor> nobody;
@@ -349,7 +350,8 @@ void Simulation::render(const std::vector<bool>& which) {
     request.scan_index = static_cast<std::uint64_t>(frame_.index);
     request.sensor = i;
     if (sensor.motion_distortion) request.X_ML_before = state_before_.X_MB * sensor.X_BS;
-    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, nobody, request, frame_.readings[i].points);
+    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? vehicle : nobody, request,
+                    frame_.readings[i].points);
   }
 }
 

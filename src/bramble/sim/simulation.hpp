@@ -6,9 +6,9 @@
 
 #include "bramble/render/renderer.hpp"
 #include "bramble/sim/driver.hpp"
-#include "bramble/sim/jeep_look.hpp"
 #include "bramble/sim/publish.hpp"
 #include "bramble/sim/rig.hpp"
+#include "bramble/sim/vehicle_look.hpp"
 #include "bramble/stream/stream.hpp"
 #include "bramble/world/scenario.hpp"
 
@@ -48,9 +48,9 @@ struct SimFrame {
 
 /// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
 /// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, vehicle topics,
-/// then the sensors in the rig's order. The ego's own cameras and LiDARs do not see the vehicle (it is not in the
-/// ontology); only a camera with sees_vehicle (rgb_view) does. Same world, rig, options: same bytes for any number of
-/// threads. One thread at a time.
+/// then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their sees_vehicle
+/// is off): its class is the ontology's «vehicle», kIgnoreId where there is none. Same world, rig, options: same bytes
+/// for any number of threads. One thread at a time.
 class Simulation final : public Source {
  public:
   /// `renderer`: one made for this world, to share; made when first needed if null.

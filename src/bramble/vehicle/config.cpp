@@ -12,6 +12,7 @@ VehicleConfig read(YamlReader& reader) {
   VehicleConfig config;
   YamlBlock root = reader.root();
   root.get("name", config.name);
+  root.get("look", config.look, {"jeep", "truck", "robot"});
   root.get("mass_kg", config.mass_kg, 50, 50000);
   YamlBlock body = root.block("body");
   body.get("length_m", config.body.length_m, 0.3, 15);
@@ -41,10 +42,17 @@ VehicleConfig read(YamlReader& reader) {
   engine.get("max_power_w", config.engine.max_power_w, 10, 1e7);
   engine.get("max_speed_mps", config.engine.max_speed_mps, 1, 60);
   engine.get("braking_force_n", config.engine.braking_force_n, 0, 1e5);
+  YamlBlock gearbox = root.block("gearbox");
+  gearbox.get("ratios", config.gearbox.ratios);
+  for (std::size_t i = 0; i < config.gearbox.ratios.size(); ++i)
+    if (!(config.gearbox.ratios[i] > 0) || (i > 0 && config.gearbox.ratios[i] >= config.gearbox.ratios[i - 1]))
+      gearbox.complain("ratios", "must be positive and fall from gear to gear");
+  gearbox.get("shift_s", config.gearbox.shift_s, 0, 2);
   YamlBlock brakes = root.block("brakes");
   brakes.get("max_force_n", config.brakes.max_force_n, 10, 1e6);
   brakes.get("hand_brake_force_n", config.brakes.hand_brake_force_n, 10, 1e6);
   YamlBlock steering = root.block("steering");
+  steering.get("kind", config.steering.kind, {"ackermann", "skid"});
   steering.get("max_angle_deg", config.steering.max_angle_deg, 1, 60);
   steering.get("rate_deg_per_s", config.steering.rate_deg_per_s, 1, 2000);
   YamlBlock resistance = root.block("resistance");
@@ -70,6 +78,17 @@ VehicleConfig VehicleConfig::load(const std::filesystem::path& file) {
 VehicleConfig VehicleConfig::parse(const std::string& text, const std::string& name) {
   YamlReader reader(text, name);
   return read(reader);
+}
+
+double VehicleConfig::gear_speed_mps(int gear) const {
+  return engine.max_speed_mps * gearbox.ratios.back() / gearbox.ratios[static_cast<std::size_t>(gear - 1)];
+}
+
+double VehicleConfig::engine_force_n(double speed_mps, int gear) const {
+  const double speed = std::abs(speed_mps), fastest = gear_speed_mps(gear);
+  const double pull = engine.max_force_n * gearbox.ratios[static_cast<std::size_t>(gear - 1)] / gearbox.ratios.front();
+  return std::min(pull, engine.max_power_w / std::max(speed, 0.1)) *
+         std::clamp((fastest - speed) / (0.1 * fastest), 0.0, 1.0);
 }
 
 double VehicleConfig::engine_force_n(double speed_mps) const {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace bramble {
 
@@ -11,6 +12,7 @@ namespace bramble {
 /// base_link: on the ground midway between the axles, x forward, y left, z up.
 struct VehicleConfig {
   std::string name = "jeep";
+  std::string look = "jeep";  ///< what is drawn to these measures: jeep, truck or robot
   double mass_kg = 1850;
 
   struct Body {
@@ -40,20 +42,28 @@ struct VehicleConfig {
     double max_speed_mps = 30;  ///< force fades to zero over the last tenth
     double braking_force_n = 700;
   } engine;
+  /// An automatic gearbox: a gear passes max_force_n by its ratio over the first's, and reaches max_speed_mps by the
+  /// last ratio over its own. Without ratios the engine is an electric one.
+  struct Gearbox {
+    std::vector<double> ratios = {3.8, 2.3, 1.5, 1.15, 0.9};
+    double shift_s = 0.25;  ///< without force while it shifts
+  } gearbox;
   struct Brakes {
     double max_force_n = 15000;
     double hand_brake_force_n = 9000;  ///< rear wheels
   } brakes;
   struct Steering {
-    double max_angle_deg = 35;  ///< of the single wheel that stands for both front wheels
+    std::string kind = "ackermann";  ///< or skid: left and right wheels turn at different speeds, as a tracked robot's
+    double max_angle_deg = 35;       ///< of the single wheel that stands for both front wheels
     double rate_deg_per_s = 140;
   } steering;
   struct Resistance {
     double rolling = 0.025;
     double air_drag_area_m2 = 1.15;
   } resistance;
-  /// Friction by class of the ground under the wheel; «other» for classes that are not named.
-  std::map<std::string, double> grip = {{"dirt", 0.85}, {"grass", 0.65}, {"water", 0.45}, {"other", 0.75}};
+  /// Friction by class of the ground under the wheel; «mud» for dirt that is wet, «other» for classes not named.
+  std::map<std::string, double> grip = {
+      {"dirt", 0.85}, {"mud", 0.45}, {"grass", 0.65}, {"water", 0.45}, {"other", 0.75}};
 
   /// Throws one Error that lists every mistake with file, line, key, value and range.
   static VehicleConfig load(const std::filesystem::path& file);
@@ -61,6 +71,11 @@ struct VehicleConfig {
 
   /// Largest force [N] that the engine gives at the ground at this forward speed.
   double engine_force_n(double speed_mps) const;
+  /// The same in one gear, from 1.
+  double engine_force_n(double speed_mps, int gear) const;
+  int gears() const { return static_cast<int>(gearbox.ratios.size()); }
+  /// Speed [m/s] at which the engine can turn no faster in this gear.
+  double gear_speed_mps(int gear) const;
 };
 
 }  // namespace bramble

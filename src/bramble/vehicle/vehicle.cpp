@@ -112,6 +112,10 @@ struct Vehicle::Impl {
   std::array<double, kWheelCount> rest_load_n{};      // standing still
   std::array<double, kWheelCount> spring_per_mass{};  // N/m per kilogram of the vehicle
   std::array<double, 256> grip_of_class{};
+  double mud_grip = 0;
+  bool skid = false;
+  int gear = 1;
+  double shifting_s = 0;  // time left without force
 
   Impl(const World& the_world, const VehicleConfig& the_config) : world(the_world), config(the_config) {
     physics.setGravity(btVector3(0, 0, static_cast<btScalar>(-kGravityMps2)));
@@ -122,6 +126,8 @@ struct Vehicle::Impl {
     add_obstacles();
     add_body();
     grip_of_class.fill(config.grip.at("other"));
+    mud_grip = config.grip.at("mud");
+    skid = config.steering.kind == "skid";
     for (const SemanticClass& c : world.ontology.classes())
       if (const auto found = config.grip.find(c.name); found != config.grip.end()) grip_of_class[c.id] = found->second;
   }
@@ -333,6 +339,8 @@ struct Vehicle::Impl {
     }
     wheels->resetSuspension();
     state.wheel_turn_rad.fill(0);
+    gear = 1;
+    shifting_s = 0;
     moved->read();
     state.steer_rad = 0;
     state.acceleration_B.setZero();
@@ -341,9 +349,40 @@ struct Vehicle::Impl {
     read_state();
   }
 
+  // A skid-steered vehicle has no angle: it turns as one with this angle would, and on the spot as at half a metre a
+  // second.
+  double wanted_yaw_rate() const {
+    const double speed = state.X_MB.linear().col(0).dot(velocity_at_B());
+    const double least = std::abs(speed) < 0.5 ? std::copysign(0.5, speed < -0.05 ? -1.0 : 1.0) : speed;
+    return least * std::tan(state.steer_rad) / config.wheels.wheelbase_m;
+  }
+
+  void shift(double speed_mps, bool reverse) {
+    if (config.gears() == 0) return;
+    shifting_s = std::max(0.0, shifting_s - kPhysicsStepS);
+    if (reverse) {
+      gear = 1;
+      return;
+    }
+    const double speed = std::abs(speed_mps);
+    const int before = gear;
+    if (gear < config.gears() && speed > 0.85 * config.gear_speed_mps(gear)) ++gear;
+    if (gear > 1 && speed < 0.6 * config.gear_speed_mps(gear - 1)) --gear;
+    if (gear != before) shifting_s = config.gearbox.shift_s;
+  }
+
+  // Between wheel and ground; wet dirt is mud.
+  double grip_at(double x, double y) const {
+    const ClassId ground = world.terrain.class_at(x, y);
+    if (ground != world.terrain.dirt_id) return grip_of_class[ground];
+    const double wet = std::max<double>(world.terrain.cover_at(x, y).wetness, world.sky.wetness);
+    return grip_of_class[ground] + std::clamp((wet - 0.4) / 0.5, 0.0, 1.0) * (mud_grip - grip_of_class[ground]);
+  }
+
   void steer(double wanted_rad, double dt_s) {
     const double largest_change = config.steering.rate_deg_per_s * std::numbers::pi / 180 * dt_s;
     state.steer_rad += std::clamp(wanted_rad - state.steer_rad, -largest_change, largest_change);
+    if (skid) return;
     // Ackermann: both front wheels turn about the same point on the rear axle's line.
     const double tangent = std::tan(state.steer_rad);
     const double side = 0.5 * config.wheels.track_m * tangent / config.wheels.wheelbase_m;
@@ -358,7 +397,18 @@ struct Vehicle::Impl {
     const double throttle = std::clamp(control.throttle, 0.0, 1.0);
     const double brake = std::clamp(control.brake, 0.0, 1.0);
     const double direction = control.reverse ? -1.0 : 1.0;
-    const double engine_n = direction * throttle * config.engine_force_n(speed);
+    shift(speed, control.reverse);
+    state.gear = control.reverse ? -1 : gear;
+    const double pull_n = config.gears() == 0 ? config.engine_force_n(speed)
+                          : shifting_s > 0    ? 0.0
+                                              : config.engine_force_n(speed, gear);
+    const double engine_n = direction * throttle * pull_n;
+    // Skid steering: so much more force on the right than on the left as brings the wanted rate within a hundredth of a
+    // second, were it not for the ground; the tyres slide, and friction shares itself out.
+    const double turning_n = skid ? 0.25 * config.mass_kg * config.wheels.track_m *
+                                        (wanted_yaw_rate() - state.X_MB.linear().col(2).dot(moved->angular)) / 0.01
+                                  : 0.0;
+    const bool turns = skid && std::abs(state.steer_rad) > 0.01;
     const double air_n = 0.5 * 1.2 * config.resistance.air_drag_area_m2 * speed * std::abs(speed);
     body->applyCentralForce(to_bullet(Eigen::Vector3d(-air_n * state.X_MB.linear().col(0))));
     for (int w = 0; w < kWheelCount; ++w) {
@@ -366,18 +416,19 @@ struct Vehicle::Impl {
       const bool rear = w == kRearLeft || w == kRearRight;
       const double load_n = wheel.m_raycastInfo.m_isInContact ? wheel.m_wheelsSuspensionForce : 0;
       const btVector3 contact = wheel.m_raycastInfo.m_contactPointWS;
-      const ClassId ground = world.terrain.class_at(contact.x(), contact.y());
-      const double grip = grip_of_class[ground];
+      const double grip = grip_at(contact.x(), contact.y());
       // Softer ground (less grip) rolls harder.
       const double rolling_n = config.resistance.rolling * load_n * (grip < 0.8 ? 0.8 / grip : 1.0);
       double braking_n = brake * config.brakes.max_force_n * rest_load_n[w] / (config.mass_kg * kGravityMps2);
       if (control.hand_brake && rear) braking_n += 0.5 * config.brakes.hand_brake_force_n;
       const double most_n = grip * load_n;
       double driving_n = 0;
-      if (braking_n <= 0 && throttle > 0) {
+      if (braking_n <= 0 && (throttle > 0 || turns)) {
         driving_n = 0.25 * engine_n;
         if (std::abs(speed) > 0.05) driving_n -= std::copysign(rolling_n, speed);
         driving_n = std::clamp(driving_n, -most_n, most_n);
+        const bool left = w == kFrontLeft || w == kRearLeft;
+        driving_n += std::clamp(left ? -turning_n : turning_n, -4 * most_n, 4 * most_n);
         wheel.m_engineForce = static_cast<btScalar>(driving_n);
         wheel.m_brake = 0;
       } else {

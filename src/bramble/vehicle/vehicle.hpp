@@ -32,6 +32,7 @@ struct VehicleState {
   std::array<double, kWheelCount> wheel_turn_rad{};  ///< how far each wheel has rolled, forwards, whole turns counted
   std::array<bool, kWheelCount> on_ground{};
   double steer_rad = 0;             ///< of the front axle, positive to the left
+  int gear = 1;                     ///< -1 reverse, 1 to the highest
   int collisions = 0;               ///< times so far that the body began to touch a tree or a boulder
   double collision_impulse_ns = 0;  ///< largest in the last step, 0: no touch
 
@@ -40,7 +41,8 @@ struct VehicleState {
 };
 
 /// A four-wheeled vehicle on Bullet's btRaycastVehicle: a rigid body on four spring-dampers whose wheels are rays cast
-/// onto the terrain's triangles; friction per wheel by the class of the ground below it. Trees and boulders (instances
+/// onto the terrain's triangles; friction per wheel by the class of the ground below it and how wet
+/// it is; an automatic gearbox. Trees and boulders (instances
 /// with a collision radius that stand higher than the body's bottom) are upright cylinders; the border of the terrain
 /// is a wall. Fixed substeps of 5 ms, one thread, no randomness: the same controls give the same states, bit for bit.
 class Vehicle {

@@ -19,7 +19,8 @@ World world_of(const std::function<double(double, double)>& height, bool dirt = 
   world.ontology = Ontology("test", {{0, "grass", {0, 100, 0}, 0}, {1, "dirt", {100, 60, 20}, 0}});
   world.terrain.size_m = 128;
   world.terrain.samples = 257;
-  world.terrain.cover = ImageU8(4, 4, 3, dirt ? 255 : 0);
+  world.terrain.cover = ImageU8(4, 4, 3, 0);
+  for (std::size_t i = 0; i < 16; ++i) world.terrain.cover.data[3 * i] = dirt ? 255 : 0;
   for (int j = 0; j < 257; ++j)
     for (int i = 0; i < 257; ++i)
       world.terrain.heights.push_back(static_cast<float>(height(-64 + 0.5 * i, -64 + 0.5 * j)));
@@ -198,6 +199,77 @@ TEST(Vehicle, RefusesWhatItCannotDo) {
   Vehicle vehicle(world, {}, at(0, 0, 0));
   EXPECT_THROW(vehicle.step({}, 0.012), Error);
   EXPECT_THROW(vehicle.step({}, 0), Error);
+}
+
+TEST(Vehicle, ShiftsUpAndDownAndLosesForceMeanwhile) {
+  const World world = plain();
+  VehicleConfig config;
+  Vehicle vehicle(world, config, at(-60, 0, 0));
+  int highest = 0, without_force = 0;
+  for (int i = 0; i < 160 && vehicle.state().X_MB.translation().x() < 20; ++i) {
+    vehicle.step({.throttle = 0.6}, 0.05);
+    highest = std::max(highest, vehicle.state().gear);
+    without_force += vehicle.state().acceleration_B.x() < 0.3;
+  }
+  EXPECT_GE(highest, 2);
+  EXPECT_GE(without_force, 4) << "a quarter of a second for a shift";
+  EXPECT_LT(without_force, 40);
+  for (int i = 0; i < 200; ++i) vehicle.step({.brake = 0.3}, 0.05);
+  EXPECT_EQ(vehicle.state().gear, 1);
+  for (int i = 0; i < 40; ++i) vehicle.step({.throttle = 0.3, .reverse = true}, 0.05);
+  EXPECT_EQ(vehicle.state().gear, -1);
+}
+
+TEST(Vehicle, BrakesLongerInTheMud) {
+  const auto distance = [](float wetness) {
+    World world = plain();
+    world.sky.wetness = wetness;
+    VehicleConfig config;
+    config.brakes.max_force_n = 60000;  // the ground is the limit
+    Vehicle vehicle(world, config, at(-50, 0, 0));
+    vehicle.place(vehicle.state().X_MB, {8, 0, 0});
+    const double from = vehicle.state().X_MB.translation().x();
+    for (int i = 0; i < 200; ++i) vehicle.step({.brake = 1}, 0.05);
+    return vehicle.state().X_MB.translation().x() - from;
+  };
+  const VehicleConfig config;
+  // v^2 / (2 mu g), by the grip of dirt and of mud.
+  EXPECT_NEAR(distance(0), 64 / (2 * config.grip.at("dirt") * kGravityMps2), 0.8);
+  EXPECT_NEAR(distance(1), 64 / (2 * config.grip.at("mud") * kGravityMps2), 1.2);
+}
+
+TEST(Vehicle, SkidSteeringTurnsAsAskedAndOnTheSpot) {
+  const World world = plain();
+  const auto config = VehicleConfig::load(BRAMBLE_SOURCE_DIR "/config/vehicles/robot.yaml");
+  Vehicle robot(world, config, at(0, 0, 0));
+  double yaw = 0;
+  VehicleControl control{.steer = -0.6};
+  for (int i = 0; i < 200; ++i) {
+    control.throttle = robot.state().speed_mps() < 1 ? 0.4 : 0;
+    robot.step(control, 0.05);
+    if (i >= 100) yaw += robot.state().angular_velocity_B.z() * 0.05 / 5;
+  }
+  const double wanted = robot.state().speed_mps() * std::tan(0.6 * std::numbers::pi / 4) / config.wheels.wheelbase_m;
+  EXPECT_NEAR(yaw, wanted, 0.35 * wanted);
+  const Eigen::Vector3d before = robot.state().X_MB.translation();
+  for (int i = 0; i < 60; ++i) robot.step({.steer = 1, .brake = 1}, 0.05);
+  for (int i = 0; i < 100; ++i) robot.step({.steer = 1}, 0.05);
+  EXPECT_LT(robot.state().angular_velocity_B.z(), -0.3) << "turns right on the spot";
+  EXPECT_LT((robot.state().X_MB.translation() - before).norm(), 1.5);
+}
+
+TEST(Vehicle, EveryShippedOneStandsDrivesAndStops) {
+  const World world = plain();
+  for (const char* name : {"jeep", "truck", "robot"}) {
+    const auto config = VehicleConfig::load(fmt::format(BRAMBLE_SOURCE_DIR "/config/vehicles/{}.yaml", name));
+    Vehicle vehicle(world, config, at(-40, 0, 0));
+    EXPECT_NEAR(vehicle.state().X_MB.translation().z(), 37, 0.05) << name;
+    for (int i = 0; i < 100; ++i) vehicle.step({.throttle = vehicle.state().speed_mps() < 2 ? 0.4 : 0.05}, 0.05);
+    EXPECT_GT(vehicle.state().speed_mps(), 1) << name;
+    for (int i = 0; i < 100; ++i) vehicle.step({.brake = 0.8}, 0.05);
+    EXPECT_LT(vehicle.state().velocity_B.norm(), 0.05) << name;
+    EXPECT_GT(vehicle.state().X_MB.linear()(2, 2), 0.999) << name << " stands level";
+  }
 }
 
 TEST(GroundRay, FindsTheSurfaceExactly) {

@@ -8,14 +8,15 @@ namespace bramble {
 
 inline constexpr std::uint32_t kVehicleInstanceId = kSkyInstanceId - 1;
 
-/// What the vehicle looks like: meshes made once to the measures of its configuration, placed at a state.
+/// What the vehicle looks like: meshes of its `look` made once to the measures of its configuration, placed at a state.
 class VehicleLook {
  public:
-  explicit VehicleLook(const VehicleConfig& config);
-  /// The body and its four wheels at that moment. Their class is kIgnoreId: no ontology of the ground has vehicles.
+  VehicleLook(const VehicleConfig& config, ClassId class_id);
+  /// The body and its four wheels at that moment.
   std::vector<Actor> actors(const VehicleState& state) const;
 
  private:
+  ClassId class_id_;
   std::shared_ptr<const Mesh> body_;   ///< frame B
   std::shared_ptr<const Mesh> wheel_;  ///< hub frame W, axle along y
   std::shared_ptr<const std::vector<Material>> materials_;

@@ -1,4 +1,4 @@
-#include "bramble/sim/jeep_look.hpp"
+#include "bramble/sim/vehicle_look.hpp"
 
 #include <array>
 #include <cmath>
@@ -48,7 +48,7 @@ void add_block(Mesh& mesh, const Layer& low, const Layer& high, std::uint16_t pa
   add_quad(mesh, {a[3], a[2], a[1], a[0]}, paint);
 }
 
-Mesh body_mesh(const VehicleConfig& config) {
+Mesh jeep_body(const VehicleConfig& config) {
   Mesh mesh;
   mesh.name = "jeep body";
   const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
@@ -108,6 +108,72 @@ Mesh body_mesh(const VehicleConfig& config) {
   return mesh;
 }
 
+// Cab with a bonnet in front, a flat bed with boards behind.
+Mesh truck_body(const VehicleConfig& config) {
+  Mesh mesh;
+  mesh.name = "truck body";
+  const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
+  const auto front = static_cast<float>(config.body.centre_x_m + 0.5 * config.body.length_m);
+  const auto half = static_cast<float>(0.5 * config.body.width_m);
+  const auto bottom = static_cast<float>(config.body.bottom_m);
+  const auto top = static_cast<float>(config.body.top_m);
+  const float length = front - rear, deck = bottom + 0.30F * (top - bottom), waist = bottom + 0.55F * (top - bottom);
+  const float cab_front = front - 0.14F * length, cab_rear = front - 0.36F * length;
+  add_block(mesh, {rear + 0.1F, front - 0.2F, 0.45F * half, bottom}, {rear + 0.1F, front - 0.2F, 0.45F * half, deck},
+            kMetal);  // frame
+  add_block(mesh, {cab_front, front - 0.1F, 0.72F * half, deck - 0.15F}, {cab_front, front - 0.2F, 0.68F * half, waist},
+            kBodywork);  // bonnet
+  add_block(mesh, {cab_rear, cab_front, 0.96F * half, deck - 0.2F}, {cab_rear, cab_front, 0.94F * half, waist},
+            kBodywork);
+  add_block(mesh, {cab_rear + 0.05F, cab_front - 0.02F, 0.92F * half, waist},
+            {cab_rear + 0.08F, cab_front - 0.3F, 0.84F * half, top - 0.1F}, kGlass);
+  add_block(mesh, {cab_rear, cab_front - 0.2F, 0.9F * half, top - 0.1F},
+            {cab_rear + 0.05F, cab_front - 0.3F, 0.86F * half, top}, kBodywork);
+  const float bed_front = cab_rear - 0.12F, board = deck + 0.35F * (top - bottom);
+  add_block(mesh, {rear, bed_front, half, deck}, {rear, bed_front, half, deck + 0.1F}, kMetal);
+  for (const float x : {rear, bed_front - 0.06F})
+    add_block(mesh, {x, x + 0.06F, half, deck + 0.1F}, {x, x + 0.06F, half, board}, kBodywork);
+  for (const float side : {-1.0F, 1.0F}) {
+    Mesh wall;
+    add_block(wall, {rear, bed_front, 0.03F, deck + 0.1F}, {rear, bed_front, 0.03F, board}, kBodywork);
+    const Eigen::Vector3f shift(0, side * (half - 0.03F), 0);
+    for (const auto& t : wall.triangles)
+      add_triangle(mesh, wall.positions[t[0]] + shift, wall.positions[t[1]] + shift, wall.positions[t[2]] + shift,
+                   kBodywork);
+    const float y = side * half * 0.5F;
+    add_quad(mesh,
+             {Eigen::Vector3f(front - 0.11F, y - 0.12F, deck), Eigen::Vector3f(front - 0.11F, y + 0.12F, deck),
+              Eigen::Vector3f(front - 0.13F, y + 0.12F, deck + 0.2F),
+              Eigen::Vector3f(front - 0.13F, y - 0.12F, deck + 0.2F)},
+             kLamp);
+  }
+  add_block(mesh, {front - 0.1F, front, half, bottom}, {front - 0.1F, front, half, bottom + 0.3F}, kMetal);
+  return mesh;
+}
+
+// A flat box with a plate, a mast and a turning LiDAR on it.
+Mesh robot_body(const VehicleConfig& config) {
+  Mesh mesh;
+  mesh.name = "robot body";
+  const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
+  const auto front = static_cast<float>(config.body.centre_x_m + 0.5 * config.body.length_m);
+  const auto half = static_cast<float>(0.5 * config.body.width_m);
+  const auto bottom = static_cast<float>(config.body.bottom_m);
+  const auto top = static_cast<float>(config.body.top_m);
+  const float middle = bottom + 0.4F * (top - bottom);
+  add_block(mesh, {rear + 0.12F, front - 0.12F, 0.8F * half, bottom},
+            {rear + 0.02F, front - 0.02F, 0.8F * half, middle}, kBodywork);
+  add_block(mesh, {rear + 0.02F, front - 0.02F, 0.8F * half, middle},
+            {rear + 0.14F, front - 0.14F, 0.76F * half, top - 0.03F}, kBodywork);
+  add_block(mesh, {rear + 0.1F, front - 0.1F, half, top - 0.03F}, {rear + 0.1F, front - 0.1F, half, top}, kMetal);
+  add_block(mesh, {0.10F, 0.16F, 0.03F, top}, {0.10F, 0.16F, 0.03F, top + 0.28F}, kMetal);
+  add_block(mesh, {0.06F, 0.20F, 0.09F, top + 0.28F}, {0.06F, 0.20F, 0.09F, top + 0.31F}, kMetal);
+  add_block(mesh, {0.08F, 0.18F, 0.05F, top + 0.31F}, {0.08F, 0.18F, 0.05F, top + 0.38F}, kRubber);
+  for (const float x : {rear, front - 0.03F})
+    add_block(mesh, {x, x + 0.03F, half, bottom + 0.03F}, {x, x + 0.03F, half, bottom + 0.10F}, kMetal);
+  return mesh;
+}
+
 void add_wheel(Mesh& mesh, const Eigen::Vector3f& centre, const Eigen::Vector3f& axle, const Eigen::Vector3f& across,
                float radius, float width) {
   constexpr int kSides = 28;
@@ -134,7 +200,7 @@ void add_wheel(Mesh& mesh, const Eigen::Vector3f& centre, const Eigen::Vector3f&
   }
 }
 
-std::vector<Material> paints() {
+std::vector<Material> paints(const std::string& look) {
   const auto paint = [](const char* name, float r, float g, float b, float roughness) {
     Material material;
     material.name = name;
@@ -142,26 +208,32 @@ std::vector<Material> paints() {
     material.roughness = roughness;
     return material;
   };
-  return {paint("bodywork", 0.16F, 0.20F, 0.10F, 0.5F), paint("glass", 0.02F, 0.03F, 0.035F, 0.1F),
+  const Eigen::Vector3f color = look == "truck"   ? Eigen::Vector3f(0.30F, 0.24F, 0.13F)
+                                : look == "robot" ? Eigen::Vector3f(0.75F, 0.45F, 0.03F)
+                                                  : Eigen::Vector3f(0.16F, 0.20F, 0.10F);
+  return {paint("bodywork", color.x(), color.y(), color.z(), 0.5F), paint("glass", 0.02F, 0.03F, 0.035F, 0.1F),
           paint("rubber", 0.015F, 0.015F, 0.015F, 0.9F), paint("metal", 0.05F, 0.05F, 0.05F, 0.6F),
           paint("lamp", 0.85F, 0.83F, 0.75F, 0.2F)};
 }
 
 }  // namespace
 
-VehicleLook::VehicleLook(const VehicleConfig& config) {
-  Mesh body = body_mesh(config);
+VehicleLook::VehicleLook(const VehicleConfig& config, ClassId class_id) : class_id_(class_id) {
+  Mesh body = config.look == "truck"   ? truck_body(config)
+              : config.look == "robot" ? robot_body(config)
+                                       : jeep_body(config);
   const auto radius = static_cast<float>(config.wheels.radius_m);
   const auto width = static_cast<float>(config.wheels.width_m);
   const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
-  add_wheel(body, {rear - 0.06F, 0, 1.02F}, Eigen::Vector3f::UnitX(), Eigen::Vector3f::UnitY(), 0.92F * radius,
-            0.8F * width);  // the spare one
+  if (config.look == "jeep")
+    add_wheel(body, {rear - 0.06F, 0, 1.02F}, Eigen::Vector3f::UnitX(), Eigen::Vector3f::UnitY(), 0.92F * radius,
+              0.8F * width);  // the spare one
   Mesh wheel;
-  wheel.name = "jeep wheel";
+  wheel.name = "wheel";
   add_wheel(wheel, Eigen::Vector3f::Zero(), Eigen::Vector3f::UnitY(), Eigen::Vector3f::UnitZ(), radius, width);
   body_ = std::make_shared<const Mesh>(std::move(body));
   wheel_ = std::make_shared<const Mesh>(std::move(wheel));
-  materials_ = std::make_shared<const std::vector<Material>>(paints());
+  materials_ = std::make_shared<const std::vector<Material>>(paints(config.look));
 }
 
 std::vector<Actor> VehicleLook::actors(const VehicleState& state) const {
@@ -171,7 +243,7 @@ std::vector<Actor> VehicleLook::actors(const VehicleState& state) const {
     actor.mesh = mesh;
     actor.materials = materials_;
     actor.X_MA = pose;
-    actor.class_id = kIgnoreId;
+    actor.class_id = class_id_;
     actor.instance_id = kVehicleInstanceId;
     result.push_back(std::move(actor));
   };
