@@ -10,6 +10,8 @@ namespace bramble {
 struct BagOptions {
   /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
   std::string ros_distro = "humble";
+  std::string storage = "sqlite3";  ///< or mcap
+  std::string compression;          ///< «zstd»: of an MCAP file's chunks
   /// Messages are committed to disk after this many bytes; what is committed survives a kill.
   std::uint64_t commit_bytes = 4 << 20;
   /// A new file begins when the one in work has this many bytes of messages or spans this time; 0: never.
@@ -20,7 +22,7 @@ struct BagOptions {
   bool resume = false;
 };
 
-/// Writes a rosbag2 folder with sqlite3 storage: NAME/NAME_0.db3 (NAME_1.db3, …) and NAME/metadata.yaml, as `ros2 bag
+/// Writes a rosbag2 folder: NAME/NAME_0.db3 or .mcap (NAME_1.db3, …) and NAME/metadata.yaml, as `ros2 bag
 /// record -s sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last
 /// uncommitted batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same
 /// messages give the same bytes. Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.

@@ -138,4 +138,15 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   return out;
 }
 
+std::string metadata_map_yaml(const BagMetadata& metadata) {
+  const auto yaml = bag_metadata_yaml(metadata);
+  std::string inner;
+  for (std::size_t at = yaml.find('\n') + 1; at < yaml.size();) {
+    const std::size_t end = yaml.find('\n', at);
+    inner += yaml.substr(at + 2, end - at - 1);
+    at = end + 1;
+  }
+  return inner;
+}
+
 }  // namespace bramble

@@ -47,6 +47,8 @@ BagMetadata read_bag_metadata(const std::filesystem::path& folder);
 BagMetadata parse_bag_metadata(const std::string& text, const std::string& name);
 /// The text of metadata.yaml as Humble (version 5) or Jazzy (9) writes it.
 std::string bag_metadata_yaml(const BagMetadata& metadata);
+/// The lines under its root key, two columns further left: what storage files keep of it.
+std::string metadata_map_yaml(const BagMetadata& metadata);
 /// The offered QoS of a topic as bags store it: a YAML list in a string, enums as numbers (up to version 8) or names
 /// (9).
 std::string qos_profile_yaml(bool latched, bool names);
