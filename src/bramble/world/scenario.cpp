@@ -48,6 +48,8 @@ void read_terrain(YamlBlock block, TerrainScenario& t) {
   block.get("hill_scale_m", t.hill_scale_m, 20, 500);
   block.get("bump_height_m", t.bump_height_m, 0, 0.5);
   block.get("gully_depth_m", t.gully_depth_m, 0, 5);
+  block.get("ridges", t.ridges, 0, 1);
+  block.get("erosion", t.erosion, 0, 1);
   block.get("rim_height_m", t.rim_height_m, 0, 80);
   block.get("rim_width_m", t.rim_width_m, 1, 200);
   block.get("bare_patches", t.bare_patches, 0, 0.9);
@@ -67,6 +69,12 @@ void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, doubl
   block.get("wear_scale_m", p.wear_scale_m, 5, 500);
   block.get("island_width_m", p.island_width_m, 0, 4);
   block.get("edge_noise_m", p.edge_noise_m, 0, 1.5);
+  block.get("puddles", p.puddles, 0, 1);
+  block.get("puddle_depth_m", p.puddle_depth_m, 0.01, 0.2);
+  block.get("washouts", p.washouts, 0, 40);
+  block.get("washout_depth_m", p.washout_depth_m, 0.05, 0.5);
+  block.get("forks", p.forks, 0, 12);
+  block.get("fork_length_m", p.fork_length_m, 15, 200);
   const double reach_m = p.length_m / (2 * std::numbers::pi) * (1 + p.winding) + 0.5 * p.width_m + 10;
   const bool loop_known = block.sound("length_m") && block.sound("winding") && block.sound("width_m");
   if (loop_known && terrain.sound("size_m") && reach_m > 0.5 * size_m)
@@ -101,6 +109,15 @@ void read_water(YamlBlock block, WaterScenario& w, const YamlBlock& path_block, 
                                              pond.offset_m, least_m));
     w.ponds.push_back(pond);
   }
+  for (YamlBlock& entry : block.list("streams")) {
+    StreamScenario stream;
+    entry.get("at", stream.at, 0, 1);
+    entry.get("course", stream.course, {"across", "left", "right"});
+    entry.get("length_m", stream.length_m, 20, 1000);
+    entry.get("width_m", stream.width_m, 0.8, 6);
+    entry.get("depth_m", stream.depth_m, 0.05, 1);
+    w.streams.push_back(stream);
+  }
 }
 
 // `classes`: of the ontology; empty when it could not be read.
@@ -132,6 +149,9 @@ void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario
   entry.get("slope_max_deg", layer.slope_max_deg, 0, 90);
   entry.get("cluster_scale_m", layer.cluster_scale_m, 0, 500);
   entry.get("cluster_coverage", layer.cluster_coverage, 0.01, 1);
+  entry.get("edge_boost", layer.edge_boost, 0, 20);
+  entry.get("edge_width_m", layer.edge_width_m, 0.2, 50);
+  entry.get("mixing_scale_m", layer.mixing_scale_m, 0, 500);
   get_interval(entry, "group_size", layer.group_size, 1, 200);
   entry.get("group_radius_m", layer.group_radius_m, 0, 50);
   entry.get("heap_height_m", layer.heap_height_m, 0, 5);
@@ -143,6 +163,7 @@ void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario
   entry.get("collision_radius_m", layer.collision_radius_m, 0, 5);
   get_tint(entry, "tint", layer.tint);
   entry.get("tint_variation", layer.tint_variation, 0, 0.5);
+  entry.get("tint_drift", layer.tint_drift, 0, 0.5);
   layers.push_back(std::move(layer));
 }
 
@@ -238,6 +259,7 @@ Scenario read(YamlReader& reader, Scenario scenario, const fs::path& scenario_fo
   get_tint(ground, "grass_tint", scenario.ground.grass_tint);
   get_tint(ground, "dirt_tint", scenario.ground.dirt_tint);
   get_tint(ground, "water_tint", scenario.ground.water_tint);
+  ground.get("tint_drift", scenario.ground.tint_drift, 0, 0.5);
   for (YamlBlock& entry : root.list("vegetation")) read_layer(entry, "", {}, classes, scenario.layers);
   LayerScenario stone;
   stone.on_dirt = true;
