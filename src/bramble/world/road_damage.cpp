@@ -86,6 +86,8 @@ void RoadDamage::place_puddles(const Scenario& scenario, const Path& loop,
       const double angle = random.uniform(-0.12, 0.12);
       if (share >= path.puddles || longest < 0.7) continue;
       half_length = std::min(half_length, longest);
+      // The shallower its bowl, the less a puddle may widen the rut.
+      half_width *= std::clamp(path.puddle_depth_m / 0.06, 0.6, 1.0);
       half_width = std::min(half_width, 0.7 * half_length);
       const Eigen::Vector3d p = loop.point_at(s), tangent = loop.tangent_at(s);
       Puddle puddle;
@@ -110,6 +112,8 @@ void RoadDamage::place_puddles(const Scenario& scenario, const Path& loop,
         lowest = std::min(lowest, ground(q.x(), q.y()));
       }
       puddle.level_m = lowest - 0.005;
+      // Beside a drop the bowl would be a pit.
+      if (ground(puddle.centre.x(), puddle.centre.y()) - puddle.level_m > 0.01 + path.puddle_depth_m) continue;
       puddles_.push_back(puddle);
     }
 }
