@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
@@ -12,6 +14,17 @@
 #include "command.hpp"
 
 namespace bramble {
+namespace {
+
+// The most memory the process has held so far [MB]; 0 where the system does not tell.
+double peak_memory_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024e-6;
+  return 0;
+}
+
+}  // namespace
 
 void add_world_command(CLI::App& app, CommonOptions& common) {
   struct Options {
@@ -41,13 +54,16 @@ void add_world_command(CLI::App& app, CommonOptions& common) {
     const auto begin = std::chrono::steady_clock::now();
     const World world = build_world(scenario);
     const double build_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double peak_mb = peak_memory_mb();
     const WorldStatistics statistics = measure(world);
-    fmt::print("{} (seed {}), built in {:.2f} s\n{}", world.name, world.seed, build_s, to_text(statistics));
+    fmt::print("{} (seed {}), built in {:.2f} s, at most {:.0f} MB of memory\n{}", world.name, world.seed, build_s,
+               peak_mb, to_text(statistics));
 
     nlohmann::json figures = to_json(statistics);
     figures["name"] = world.name;
     figures["seed"] = world.seed;
     figures["build_s"] = build_s;
+    figures["peak_memory_mb"] = peak_mb;
     figures["fingerprint"] = fmt::format("{:016x}", fingerprint(world));
     if (!options->output.empty()) {
       write_png(options->output / "top.png", draw_top_view(world, options->pixels), PngEffort::kSmall);

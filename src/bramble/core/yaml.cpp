@@ -66,30 +66,43 @@ YamlReader::Known& YamlReader::known(const std::string& path, const YAML::Node& 
 void YamlReader::finish() {
   for (const auto& entry : known_) {
     if (!entry.node.IsMap()) continue;
+    std::set<std::string> seen;
     for (const auto& item : entry.node) {
       const auto key = item.first.as<std::string>("");
+      if (!seen.insert(key).second)
+        note(item.first.Mark().line + 1,
+             fmt::format("'{}' stands twice, only the first counts; keep one", joined(entry.path, key)));
       if (std::find(entry.keys.begin(), entry.keys.end(), key) != entry.keys.end()) continue;
       const auto suggestion = nearest_word(key, entry.keys);
-      problems_.push_back(fmt::format("{}:{}: unknown key '{}'{}", name_, item.first.Mark().line + 1,
-                                      joined(entry.path, key),
-                                      suggestion.empty() ? "" : fmt::format("; did you mean '{}'?", suggestion)));
+      note(item.first.Mark().line + 1,
+           fmt::format("unknown key '{}'{}", joined(entry.path, key),
+                       suggestion.empty() ? "" : fmt::format("; did you mean '{}'?", suggestion)));
     }
   }
   if (problems_.empty()) return;
-  std::string text = problems_.front();
-  for (std::size_t i = 1; i < problems_.size(); ++i) text += "\n" + problems_[i];
-  throw Error(text);
+  std::stable_sort(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
+  std::vector<std::string> texts;
+  for (const Problem& problem : problems_) texts.push_back(fmt::format("{}:{}: {}", name_, problem.line, problem.text));
+  throw Error(fmt::format("{}", fmt::join(texts, "\n")));
 }
+
+void YamlReader::note(int line, std::string text) { problems_.push_back({line, std::move(text)}); }
 
 bool YamlBlock::has(const std::string& key) const { return node_.IsMap() && node_[key].IsDefined(); }
 
 int YamlBlock::line_of(const std::string& key) const {
-  const YAML::Node node = key.empty() ? node_ : has(key) ? static_cast<YAML::Node>(node_[key]) : node_;
-  return node.IsDefined() ? node.Mark().line + 1 : 0;
+  // The key's own line: that of an empty value is where the next one begins.
+  if (!key.empty() && node_.IsMap())
+    for (const auto& item : node_)
+      if (item.first.IsScalar() && item.first.Scalar() == key) return item.first.Mark().line + 1;
+  return node_.IsDefined() ? node_.Mark().line + 1 : 0;
 }
 
+bool YamlBlock::sound(const std::string& key) const { return !reader_->unsound_.contains(joined(path_, key)); }
+
 void YamlBlock::complain(const std::string& key, const std::string& what) {
-  reader_->problems_.push_back(fmt::format("{}:{}: '{}' {}", reader_->name_, line_of(key), joined(path_, key), what));
+  reader_->unsound_.insert(joined(path_, key));
+  reader_->note(line_of(key), fmt::format("'{}' {}", joined(path_, key), what));
 }
 
 template <typename T>
@@ -100,8 +113,10 @@ bool YamlBlock::scalar(const std::string& key, T& value, const char* kind) {
     value = node_[key].template as<T>();
     return true;
   } catch (const YAML::Exception&) {
-    const auto text = node_[key].IsScalar() ? node_[key].Scalar() : "a list or map";
-    complain(key, fmt::format("must be {}, not {}", kind, text));
+    const YAML::Node found = node_[key];
+    complain(key, found.IsNull()
+                      ? fmt::format("is empty, must be {}", kind)
+                      : fmt::format("must be {}, not {}", kind, found.IsScalar() ? found.Scalar() : "a list or map"));
     return false;
   }
 }
@@ -167,7 +182,7 @@ std::vector<YamlBlock> YamlBlock::list(const std::string& key) {
   for (std::size_t i = 0; i < child.size(); ++i) {
     const auto path = fmt::format("{}[{}]", joined(path_, key), i);
     if (!child[i].IsMap()) {
-      complain(key, fmt::format("entry {} must be a map", i));
+      reader_->note(child[i].Mark().line + 1, fmt::format("'{}' must be a map of keys and values", path));
       continue;
     }
     reader_->known(path, child[i]);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,11 @@ class YamlBlock {
   std::vector<YamlBlock> list(const std::string& key);
   /// All keys of the map, in file order (for maps whose keys are names, not options).
   std::vector<std::string> keys() const;
+  /// False once a problem was recorded at `key`: its value is then the default, and comparing it would only mislead.
+  bool sound(const std::string& key) const;
   /// Records a problem at `key` (or at the block itself when key is empty).
   void complain(const std::string& key, const std::string& what);
-  /// 1-based line of a key's value, 0 when unknown.
+  /// 1-based line of a key, or of the block itself when the key is absent; 0 when unknown.
   int line_of(const std::string& key) const;
 
  private:
@@ -59,7 +62,7 @@ class YamlReader {
   /// For text that is not a file; `name` stands in messages.
   YamlReader(const std::string& text, std::string name);
   YamlBlock root();
-  /// Throws one Error that lists every problem, a line each, when there was any.
+  /// Throws one Error that lists every problem, a line each, in the order of the file, when there was any.
   void finish();
 
  private:
@@ -73,7 +76,13 @@ class YamlReader {
   std::string name_;
   YAML::Node node_;
   std::vector<Known> known_;
-  std::vector<std::string> problems_;
+  struct Problem {
+    int line;
+    std::string text;
+  };
+  void note(int line, std::string text);
+  std::vector<Problem> problems_;
+  std::set<std::string> unsound_;  // full paths of keys with problems
 };
 
 /// The candidate nearest to `word` by edit distance, or empty when none is near.

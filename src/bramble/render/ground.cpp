@@ -7,6 +7,7 @@
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/world/noise.hpp"
+#include "bramble/world/tint_drift.hpp"
 
 namespace bramble {
 
@@ -56,14 +57,26 @@ void Ground::attach(RTCDevice device, RTCScene scene) {
   rtcAttachGeometryByID(scene, ground, kGroundGeometry);
   rtcReleaseGeometry(ground);
 
-  // 2. The water: one square; where it is below the ground, the ground hides it. Without ponds it has no corners.
+  // 2. The water: one square at the ponds' level; where it is below the ground, the ground hides it. Without ponds it
+  //    has no corners. Then the triangles of puddles and streams, those of the ground at the water's height.
   const bool pond =
       std::any_of(terrain.heights.begin(), terrain.heights.end(), [&](float h) { return h < terrain.water_level_m; });
   RTCGeometry water = rtcNewGeometry(device, RTC_GEOMETRY_TYPE_TRIANGLE);
-  auto* corners =
-      static_cast<float*>(rtcSetNewGeometryBuffer(water, RTC_BUFFER_TYPE_VERTEX, 0, RTC_FORMAT_FLOAT3, 12, 4));
-  auto* faces =
-      static_cast<std::uint32_t*>(rtcSetNewGeometryBuffer(water, RTC_BUFFER_TYPE_INDEX, 0, RTC_FORMAT_UINT3, 12, 2));
+  wet_.clear();
+  if (!terrain.local_water.empty())
+    for (unsigned primitive = 0; primitive < 2U * (n - 1) * (n - 1); ++primitive) {
+      const unsigned cell = primitive / 2, k = cell / (n - 1) * n + cell % (n - 1);
+      const unsigned three[] = {k, primitive % 2 == 0 ? k + 1 : k + n, k + n + 1};
+      const bool known =
+          std::all_of(three, three + 3, [&](unsigned c) { return terrain.local_water[c] > kNoWater / 2; });
+      const bool deep =
+          std::any_of(three, three + 3, [&](unsigned c) { return terrain.local_water[c] > terrain.heights[c]; });
+      if (known && deep) wet_.push_back(primitive);
+    }
+  auto* corners = static_cast<float*>(
+      rtcSetNewGeometryBuffer(water, RTC_BUFFER_TYPE_VERTEX, 0, RTC_FORMAT_FLOAT3, 12, 4 + 3 * wet_.size()));
+  auto* faces = static_cast<std::uint32_t*>(
+      rtcSetNewGeometryBuffer(water, RTC_BUFFER_TYPE_INDEX, 0, RTC_FORMAT_UINT3, 12, 2 + wet_.size()));
   const float side = pond ? static_cast<float>(half) : 0.0F;
   const float level = pond ? static_cast<float>(terrain.water_level_m) : -1e6F;
   for (int k = 0; k < 4; ++k) {
@@ -72,6 +85,14 @@ void Ground::attach(RTCDevice device, RTCScene scene) {
     corners[3 * k + 2] = level;
   }
   std::copy_n(std::array<std::uint32_t, 6>{0, 1, 2, 0, 2, 3}.data(), 6, faces);
+  for (std::size_t i = 0; i < wet_.size(); ++i) {
+    const Facet f = facet(wet_[i], terrain.local_water);
+    const Vector3f three[] = {f.corner, f.corner + f.edge_a, f.corner + f.edge_b};
+    for (std::size_t c = 0; c < 3; ++c) {
+      std::copy_n(three[c].data(), 3, corners + 3 * (4 + 3 * i + c));
+      faces[6 + 3 * i + c] = static_cast<std::uint32_t>(4 + 3 * i + c);
+    }
+  }
   rtcCommitGeometry(water);
   rtcAttachGeometryByID(scene, water, kWaterGeometry);
   rtcReleaseGeometry(water);
@@ -87,12 +108,14 @@ void Ground::prepare_looks(const MeshStock& stock) {
 
   // 1. Noise, in bands of rows.
   const Noise patches(world_.seed, stream_of("ground patches")), fine(world_.seed, stream_of("ground grain"));
+  const TintDrift drift(world_.seed);
   parallel_for(static_cast<std::size_t>(cells_), [&](std::size_t y) {
     for (int x = 0; x < cells_; ++x) {
       Cell& cell = looks_[y * cells_ + x];
       const float px = middle(x), py = middle(static_cast<int>(y));
       cell.patch = static_cast<float>(patches.fbm(px, py, 9.0, 4, 0.6));
       cell.fine = static_cast<float>(fine.fbm(px, py, 2.6, 3, 0.7));
+      cell.drift = drift.factor(px, py, world_.terrain.tint_drift);
     }
   });
 
@@ -136,17 +159,17 @@ Ground::Cell Ground::cell_at(float x, float y) const {
   const float w[4] = {(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy};
   return {w[0] * low[0].shelter + w[1] * low[1].shelter + w[2] * high[0].shelter + w[3] * high[1].shelter,
           w[0] * low[0].patch + w[1] * low[1].patch + w[2] * high[0].patch + w[3] * high[1].patch,
-          w[0] * low[0].fine + w[1] * low[1].fine + w[2] * high[0].fine + w[3] * high[1].fine};
+          w[0] * low[0].fine + w[1] * low[1].fine + w[2] * high[0].fine + w[3] * high[1].fine, low[0].drift};
 }
 
-Facet Ground::facet(unsigned primitive) const {
+Facet Ground::facet(unsigned primitive, const std::vector<float>& heights) const {
   const Terrain& terrain = world_.terrain;
   const auto n = static_cast<unsigned>(terrain.samples);
   const unsigned cell = primitive / 2, i = cell % (n - 1), j = cell / (n - 1);
   const double spacing = terrain.spacing_m(), half = terrain.size_m / 2;
   const auto corner = [&](unsigned a, unsigned b) {
     return Vector3f(static_cast<float>(a * spacing - half), static_cast<float>(b * spacing - half),
-                    terrain.heights[static_cast<std::size_t>(b) * n + a]);
+                    heights[static_cast<std::size_t>(b) * n + a]);
   };
   const unsigned bi = i + 1, bj = j + (primitive % 2), ci = i + 1 - (primitive % 2), cj = j + 1;
   Facet f{};
@@ -163,13 +186,16 @@ Surface Ground::surface(const Hit& hit, const Vector3f& origin, const Vector3f& 
   Surface s;
   s.distance = hit.t;
   if (hit.geometry == kWaterGeometry) {
-    if (direction.z() != 0)
+    float a = 0, b = 0;
+    if (hit.primitive >= 2)
+      meet(facet(wet_[hit.primitive - 2], world_.terrain.local_water), origin, direction, s.distance, a, b);
+    else if (direction.z() != 0)
       s.distance = (static_cast<float>(world_.terrain.water_level_m) - origin.z()) / direction.z();
     s.position = origin + s.distance * direction;
     shade_water(s);
     return s;
   }
-  const Facet f = facet(hit.primitive);
+  const Facet f = facet(hit.primitive, world_.terrain.heights);
   float u = 0, v = 0;
   meet(f, origin, direction, s.distance, u, v);
   s.position = origin + s.distance * direction;
@@ -231,7 +257,8 @@ void Ground::shade_ground(const Hit& hit, const Vector3f& direction, float u, fl
                                   Vector3f(0.10F, 0.13F, 0.035F), grass_bump);
     // Dry and fresh patches; what grows on it hides the ground in its shade.
     const float dry = smooth(-0.35F, 0.45F, looks.patch + 0.25F * looks.fine);
-    grass = grass.cwiseProduct(mix(Vector3f(0.85F, 0.98F, 0.85F), Vector3f(1.42F, 1.18F, 0.95F), dry));
+    grass = grass.cwiseProduct(looks.drift)
+                .cwiseProduct(mix(Vector3f(0.85F, 0.98F, 0.85F), Vector3f(1.42F, 1.18F, 0.95F), dry));
     color += (1 - blend) * grass;
     bump += (1 - blend) * grass_bump;
   }
@@ -260,8 +287,9 @@ void Ground::shade_water(Surface& s) const {
   static const Noise kWaves(99, 2);
   const float x = s.position.x(), y = s.position.y();
   constexpr float kStep = 0.05F;
-  // Waves die away with distance: many of them share a pixel there.
-  const float calm = 1 / (1 + 0.03F * s.distance);
+  const float depth = static_cast<float>(world_.terrain.water_level(x, y) - world_.terrain.height(x, y));
+  // Waves die away with distance: many of them share a pixel there. A puddle has none.
+  const float calm = smooth(0, 0.25F, depth) / (1 + 0.03F * s.distance);
   const auto height = [&](float a, float b) {
     return calm * static_cast<float>(0.013 * kWaves.at(a, b, 1.3) + 0.006 * kWaves.at(a + 40, b, 0.45));
   };
@@ -269,12 +297,16 @@ void Ground::shade_water(Surface& s) const {
                       -(height(x, y + kStep) - height(x, y - kStep)) / (2 * kStep), 1)
                  .normalized();
   s.flat_normal = Vector3f::UnitZ();
-  const float depth = static_cast<float>(world_.terrain.water_level_m - world_.terrain.height(x, y));
   const Vector3f tint =
       world_.terrain.water_material >= 0 ? world_.materials[world_.terrain.water_material].color : Vector3f::Ones();
-  // Shallow water shows the mud below, deep water is dark green.
-  const float clear = std::exp(-2.2F * std::max(0.0F, depth));
-  s.albedo = tint.cwiseProduct(mix(Vector3f(0.022F, 0.035F, 0.025F), Vector3f(0.17F, 0.13F, 0.08F), clear));
+  // Shallow water shows the wet earth below, deep water is dark green.
+  Vector3f mud(0.11F, 0.08F, 0.05F);
+  if (world_.terrain.dirt_material >= 0) {
+    const Material& dirt = world_.materials[world_.terrain.dirt_material];
+    if (dirt.color_texture >= 0) mud = 0.4F * dirt.color.cwiseProduct(textures_[dirt.color_texture].mean());
+  }
+  const float clear = std::exp(-3.2F * std::max(0.0F, depth));
+  s.albedo = mix(tint.cwiseProduct(Vector3f(0.022F, 0.035F, 0.025F)), mud, clear);
   s.water = true;
   s.gloss = 0.6F;
   s.class_id = world_.terrain.water_id;

@@ -30,10 +30,12 @@ class Ground {
   // What changes slowly from place to place.
   struct Cell {
     float shelter = 0;
-    float patch = 0;  ///< noise over some 9 m: fresher and drier grass
-    float fine = 0;   ///< noise over about 1 m: paler and darker earth
+    float patch = 0;                 ///< noise over some 9 m: fresher and drier grass
+    float fine = 0;                  ///< noise over about 1 m: paler and darker earth
+    Eigen::Vector3f drift{1, 1, 1};  ///< factor on the grass's colour
   };
-  Facet facet(unsigned primitive) const;
+  // The triangle of the ground with this number, with the heights of its corners taken from `heights`.
+  Facet facet(unsigned primitive, const std::vector<float>& heights) const;
   Cell cell_at(float x, float y) const;
   void shade_ground(const Hit& hit, const Eigen::Vector3f& direction, float u, float v, float pixel_angle,
                     Surface& s) const;
@@ -45,6 +47,7 @@ class Ground {
   const World& world_;
   const std::vector<Texture>& textures_;
   std::vector<Eigen::Vector3f> normals_;  // [samples, samples] smooth
+  std::vector<unsigned> wet_;             // triangles of the ground over which local water stands
   int cells_ = 0;                         // per side
   std::vector<Cell> looks_;               // [cells, cells]
 };

@@ -153,6 +153,8 @@ std::size_t PathField::cell_of(double x, double y) const {
 
 double PathField::rough_distance(double x, double y) const { return distance_[cell_of(x, y)]; }
 
+double PathField::rough_s(double x, double y) const { return s_[nearest_[cell_of(x, y)]]; }
+
 PathPlace PathField::locate(double x, double y) const {
   const int count = static_cast<int>(points_.size());
   const int pieces = closed_ ? count : count - 1;

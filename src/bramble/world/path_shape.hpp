@@ -33,6 +33,8 @@ class PathField {
   PathPlace locate(double x, double y) const;
   /// Distance to the centre line [m] without the sign, to within a cell: cheap enough to decide where to look closer.
   double rough_distance(double x, double y) const;
+  /// Arc length of the nearest point, to within a cell or two; as cheap.
+  double rough_s(double x, double y) const;
 
  private:
   std::size_t cell_of(double x, double y) const;

@@ -6,13 +6,16 @@
 
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/world/land.hpp"
 #include "bramble/world/noise.hpp"
+#include "bramble/world/tint_drift.hpp"
 
 namespace bramble {
 namespace {
 
 constexpr double kTile = 8.0;           // metres
 constexpr double kPathClearance = 1.2;  // free beside the path, metres
+constexpr double kForkClearance = 0.6;  // and beside its forks
 constexpr double kPi = std::numbers::pi;
 
 // A thing with a place, before it is checked against its neighbours.
@@ -25,11 +28,39 @@ struct Candidate {
   Eigen::Vector3f tint;
 };
 
-Candidate draw(const LayerScenario& layer, std::size_t asset_count, double x, double y, Random& random) {
+// Which asset of a layer grows where: all alike, or each prevailing in places of its own.
+class Mixture {
+ public:
+  Mixture(const LayerScenario& layer, std::size_t asset_count, std::uint64_t seed)
+      : scale_m_(layer.mixing_scale_m), count_(static_cast<std::uint32_t>(asset_count)) {
+    if (scale_m_ <= 0) return;
+    for (std::size_t i = 0; i < asset_count; ++i)
+      preferences_.emplace_back(seed, stream_of("mixing " + layer.name + " " + std::to_string(i)));
+  }
+  std::uint32_t draw(double x, double y, Random& random) const {
+    if (preferences_.empty()) return random.below(count_);
+    // Weights fall and rise by a factor of e per standard deviation (0.3) of the noises.
+    std::vector<double> weights;
+    double sum = 0;
+    for (const Noise& noise : preferences_) sum += weights.emplace_back(std::exp(2.0 * noise.at(x, y, scale_m_) / 0.3));
+    double rest = random.uniform(0.0, sum);
+    for (std::uint32_t i = 0; i + 1 < count_; ++i)
+      if ((rest -= weights[i]) < 0) return i;
+    return count_ - 1;
+  }
+
+ private:
+  double scale_m_;
+  std::uint32_t count_;
+  std::vector<Noise> preferences_;
+};
+
+Candidate draw(const LayerScenario& layer, const Mixture& mixture, const TintDrift& drift, double x, double y,
+               Random& random) {
   Candidate c;
   c.x = static_cast<float>(x);
   c.y = static_cast<float>(y);
-  c.asset = random.below(static_cast<std::uint32_t>(asset_count));
+  c.asset = mixture.draw(x, y, random);
   c.scale = static_cast<float>(random.uniform(layer.scale[0], layer.scale[1]));
   c.lift = 0;
   c.yaw = static_cast<float>(random.uniform(0, 2 * kPi));
@@ -41,11 +72,21 @@ Candidate draw(const LayerScenario& layer, std::size_t asset_count, double x, do
   c.tint = {static_cast<float>(layer.tint[0] * brightness * (1 + dryness)),
             static_cast<float>(layer.tint[1] * brightness),
             static_cast<float>(layer.tint[2] * brightness * (1 - dryness))};
+  if (layer.tint_drift > 0) c.tint = c.tint.cwiseProduct(drift.factor(x, y, layer.tint_drift));
   return c;
 }
 
 Instance place(const Candidate& c, const LayerScenario& layer, const ScatterAsset& asset, const Terrain& terrain) {
-  const Eigen::Vector3d ground = terrain.normal(c.x, c.y);
+  Eigen::Vector3d ground = terrain.normal(c.x, c.y);
+  double height = terrain.height(c.x, c.y);
+  if (layer.collision_radius_m > 0 && layer.align_to_slope > 0) {
+    // What is large lies on the ground around it, not on the one point below its middle: a log bridges small bumps.
+    const double r = 2.5 * layer.collision_radius_m * c.scale;
+    const double right = terrain.height(c.x + r, c.y), left = terrain.height(c.x - r, c.y);
+    const double above = terrain.height(c.x, c.y + r), below = terrain.height(c.x, c.y - r);
+    ground = Eigen::Vector3d((left - right) / (2 * r), (below - above) / (2 * r), 1).normalized();
+    height = std::min(height, 0.5 * height + 0.125 * (right + left + above + below));
+  }
   const Eigen::Vector3d up =
       (Eigen::Vector3d::UnitZ() * (1 - layer.align_to_slope) + ground * layer.align_to_slope).normalized();
   const Eigen::Quaterniond onto_slope = Eigen::Quaterniond::FromTwoVectors(Eigen::Vector3d::UnitZ(), up);
@@ -56,8 +97,7 @@ Instance place(const Candidate& c, const LayerScenario& layer, const ScatterAsse
   instance.class_id = asset.class_id;
   const Eigen::Matrix3d rotation = (onto_slope * lean * yaw).toRotationMatrix();
   instance.X_MA.linear() = (rotation * static_cast<double>(c.scale)).cast<float>();
-  instance.X_MA.translation() =
-      Eigen::Vector3f(c.x, c.y, static_cast<float>(terrain.height(c.x, c.y) + c.lift - layer.sink_m * c.scale));
+  instance.X_MA.translation() = Eigen::Vector3f(c.x, c.y, static_cast<float>(height + c.lift - layer.sink_m * c.scale));
   instance.tint = c.tint;
   instance.collision_radius_m = static_cast<float>(layer.collision_radius_m * c.scale);
   return instance;
@@ -100,8 +140,8 @@ class Occupied {
 };
 
 std::vector<Candidate> candidates_of_tile(const LayerScenario& layer, const LayerDensity& density,
-                                          std::size_t asset_count, std::uint64_t seed, int tiles, std::size_t tile,
-                                          double size_m) {
+                                          const Mixture& mixture, const TintDrift& drift, std::uint64_t seed, int tiles,
+                                          std::size_t tile, double size_m) {
   std::vector<Candidate> candidates;
   const double tile_m = size_m / tiles;
   const double x0 = (static_cast<double>(tile % tiles) / tiles - 0.5) * size_m;
@@ -124,7 +164,7 @@ std::vector<Candidate> candidates_of_tile(const LayerScenario& layer, const Laye
       const double angle = random.uniform(0.0, 2 * kPi);
       const double mx = x + r * std::cos(angle);
       const double my = y + r * std::sin(angle);
-      Candidate candidate = draw(layer, asset_count, mx, my, random);
+      Candidate candidate = draw(layer, mixture, drift, mx, my, random);
       candidate.lift = static_cast<float>(layer.heap_height_m * (1 - share) * random.uniform(0.3, 1.0));
       if (!density.allows(mx, my, layer.collision_radius_m * candidate.scale)) continue;
       candidates.push_back(candidate);
@@ -156,12 +196,15 @@ bool matches_pattern(const std::string& name, const std::string& pattern) {
   return p == pattern.size();
 }
 
+const std::vector<ForkField> LayerDensity::kNoForks;
+
 LayerDensity::LayerDensity(const LayerScenario& layer, const Scenario& scenario, const Terrain& terrain,
-                           const PathField& field)
+                           const PathField& field, const std::vector<ForkField>& forks)
     : layer_(layer),
       scenario_(scenario),
       terrain_(terrain),
       field_(field),
+      forks_(forks),
       cluster_threshold_(-1e9),
       cluster_seed_(stream_of("cluster " + layer.name)) {
   if (layer.cluster_scale_m <= 0 || layer.cluster_coverage >= 1) return;
@@ -180,7 +223,8 @@ LayerDensity::LayerDensity(const LayerScenario& layer, const Scenario& scenario,
 }
 
 double LayerDensity::greatest() const {
-  return std::max({layer_.density_per_m2, layer_.far_density_per_m2, layer_.rim_density_per_m2});
+  return (1 + layer_.edge_boost) *
+         std::max({layer_.density_per_m2, layer_.far_density_per_m2, layer_.rim_density_per_m2});
 }
 
 double LayerDensity::at(double x, double y) const {
@@ -188,8 +232,8 @@ double LayerDensity::at(double x, double y) const {
   const double far =
       smoothstep(layer_.thinning_m[0], std::max(layer_.thinning_m[1], layer_.thinning_m[0] + 0.01), distance);
   double density = layer_.density_per_m2 + far * (layer_.far_density_per_m2 - layer_.density_per_m2);
-  const double rim =
-      smoothstep(scenario_.terrain.rim_width_m, 0.6 * scenario_.terrain.rim_width_m, rim_distance_m(terrain_, x, y));
+  const double rim = smoothstep(scenario_.terrain.rim_width_m, 0.6 * scenario_.terrain.rim_width_m,
+                                rim_distance_m(terrain_.size_m, x, y));
   density += rim * (layer_.rim_density_per_m2 - density);
   if (layer_.cluster_scale_m > 0 && layer_.cluster_coverage < 1) {
     // A narrow seam around the threshold keeps the patches' borders from being cut with a knife; it is centred, so
@@ -198,18 +242,38 @@ double LayerDensity::at(double x, double y) const {
     const double value = noise.fbm(x, y, layer_.cluster_scale_m, 3) - cluster_threshold_;
     density *= std::clamp(0.5 + value / 0.06, 0.0, 1.0);
   }
+  if (layer_.edge_boost > 0) {
+    const double half_width = 0.5 * scenario_.path.width_m;
+    if (distance < half_width + layer_.edge_width_m + 1.5) {
+      const double off = std::abs(std::abs(field_.locate(x, y).distance_m) - half_width);
+      density *= 1 + layer_.edge_boost * smoothstep(layer_.edge_width_m, 0, off);
+    }
+  }
   return density;
 }
 
 bool LayerDensity::allows(double x, double y, double radius_m) const {
   if (!terrain_.contains(x, y)) return false;
   const double height = terrain_.height(x, y);
-  if (terrain_.water_level_m > -1e8) {
-    const double above = height - terrain_.water_level_m;
-    if (above < layer_.above_water_m[0] || above > layer_.above_water_m[1]) return false;
-  }
   double distance = field_.rough_distance(x, y);
   if (distance < scenario_.path.width_m + 8) distance = std::abs(field_.locate(x, y).distance_m);
+  // Puddles and fords have no shore on which reeds grow.
+  const double local = terrain_.local_water_level(x, y);
+  const bool on_path = distance < 0.5 * scenario_.path.width_m + 0.5;
+  if (on_path && height < local + 0.02) return false;
+  const double water = on_path ? terrain_.water_level_m : std::max(local, terrain_.water_level_m);
+  if (water > 0.5 * kNoWater) {
+    const double above = height - water;
+    if (above < layer_.above_water_m[0] || above > layer_.above_water_m[1]) return false;
+  }
+  for (const ForkField& fork : forks_) {
+    if (fork.field.rough_distance(x, y) > std::max(8.0, layer_.path_distance_m[0] + 1)) continue;
+    const PathPlace there = fork.field.locate(x, y);
+    if (fork.track->presence(there.s_m) < 0.3) continue;
+    const double off = std::abs(there.distance_m);
+    if (off < layer_.path_distance_m[0]) return false;
+    if (radius_m > 0 && off < 0.5 * scenario_.path.width_m + kForkClearance + radius_m) return false;
+  }
   if (distance < layer_.path_distance_m[0] || distance > layer_.path_distance_m[1]) return false;
   if (radius_m > 0 && distance < 0.5 * scenario_.path.width_m + kPathClearance + radius_m) return false;
   if (!layer_.on_dirt && terrain_.cover_at(x, y).dirt >= 0.5F) return false;
@@ -221,7 +285,11 @@ bool LayerDensity::allows(double x, double y, double radius_m) const {
 }
 
 std::vector<Instance> scatter(const Scenario& scenario, const Terrain& terrain, const PathField& field,
-                              const std::vector<std::vector<ScatterAsset>>& assets) {
+                              const std::vector<std::vector<ScatterAsset>>& assets,
+                              const std::vector<SideTrack>& forks) {
+  std::vector<ForkField> fork_fields;
+  for (const SideTrack& fork : forks) fork_fields.push_back({&fork, PathField(fork.line, terrain.size_m)});
+  const TintDrift drift(scenario.seed);
   const int tiles = std::max(1, static_cast<int>(std::lround(terrain.size_m / kTile)));
   std::vector<Instance> instances;
   Occupied solid(terrain.size_m, 4.0);  // trunks and boulders of all layers so far
@@ -229,11 +297,12 @@ std::vector<Instance> scatter(const Scenario& scenario, const Terrain& terrain, 
   for (std::size_t l = 0; l < scenario.layers.size(); ++l) {
     const LayerScenario& layer = scenario.layers[l];
     if (assets[l].empty()) continue;
-    const LayerDensity density(layer, scenario, terrain, field);
+    const LayerDensity density(layer, scenario, terrain, field, fork_fields);
+    const Mixture mixture(layer, assets[l].size(), scenario.seed);
     if (density.greatest() <= 0) continue;
     std::vector<std::vector<Candidate>> by_tile(static_cast<std::size_t>(tiles) * tiles);
     parallel_for(by_tile.size(), [&](std::size_t tile) {
-      by_tile[tile] = candidates_of_tile(layer, density, assets[l].size(), scenario.seed, tiles, tile, terrain.size_m);
+      by_tile[tile] = candidates_of_tile(layer, density, mixture, drift, scenario.seed, tiles, tile, terrain.size_m);
     });
     // Distances are kept in tile order, one after another: few things need it, and the order is part of the result.
     std::vector<Candidate> kept;

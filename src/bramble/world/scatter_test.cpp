@@ -6,34 +6,22 @@
 #include <cmath>
 
 #include "bramble/core/parallel.hpp"
+#include "bramble/world/land.hpp"
+#include "bramble/world/test_ground.hpp"
 
 namespace bramble {
 namespace {
 
-// A built ground without assets: what scattering needs to know.
-struct Ground {
-  Scenario scenario;
-  Path path;
-  Terrain terrain;
-  std::unique_ptr<PathField> field;
-
-  explicit Ground(const std::string& layers) {
-    scenario = parse_scenario(R"(
+// A small ground with a pond; `layers`: blocks of YAML besides.
+struct Ground : TestGround {
+  explicit Ground(const std::string& layers)
+      : TestGround(R"(
 seed: 11
 terrain: {height_samples: 257, cover_pixels: 1024, hill_height_m: 8}
 path: {length_m: 320}
 water:
   ponds: [{at: 0.2, side: left, offset_m: 12, length_m: 24, width_m: 14, depth_m: 1.2}]
-)" + layers,
-                              "test.yaml", BRAMBLE_SOURCE_DIR);
-    path = make_path_loop(scenario.path, scenario.seed);
-    terrain = make_terrain(scenario, path);
-    field = std::make_unique<PathField>(path, terrain.size_m);
-  }
-  std::vector<Instance> grow() const {
-    std::vector<std::vector<ScatterAsset>> assets(scenario.layers.size(), {{0, 2}, {1, 2}});
-    return scatter(scenario, terrain, *field, assets);
-  }
+)" + layers) {}
 };
 
 bool same(const std::vector<Instance>& a, const std::vector<Instance>& b) {

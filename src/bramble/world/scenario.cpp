@@ -1,12 +1,14 @@
 #include "bramble/world/scenario.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 #include <set>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/yaml.hpp"
+#include "bramble/ontology/ontology.hpp"
 #include "bramble/world/sun_position.hpp"
 #include "bramble/world/weather.hpp"
 
@@ -20,7 +22,9 @@ template <typename T>
 void get_interval(YamlBlock& block, const std::string& key, std::array<T, 2>& value, double least, double most) {
   std::vector<double> read{static_cast<double>(value[0]), static_cast<double>(value[1])};
   block.get(key, read, 2);
-  if (read.size() != 2) return;
+  if (std::is_integral_v<T>)
+    for (double bound : read)
+      if (bound != std::floor(bound)) return block.complain(key, fmt::format("holds {}, must be whole numbers", bound));
   if (!(read[0] >= least && read[1] <= most && read[0] <= read[1]))
     return block.complain(key, fmt::format("is [{}, {}], must be [low, high] with {} <= low <= high <= {}", read[0],
                                            read[1], least, most));
@@ -44,12 +48,15 @@ void read_terrain(YamlBlock block, TerrainScenario& t) {
   block.get("hill_scale_m", t.hill_scale_m, 20, 500);
   block.get("bump_height_m", t.bump_height_m, 0, 0.5);
   block.get("gully_depth_m", t.gully_depth_m, 0, 5);
+  block.get("ridges", t.ridges, 0, 1);
+  block.get("erosion", t.erosion, 0, 1);
   block.get("rim_height_m", t.rim_height_m, 0, 80);
   block.get("rim_width_m", t.rim_width_m, 1, 200);
   block.get("bare_patches", t.bare_patches, 0, 0.9);
 }
 
-void read_path(YamlBlock block, PathScenario& p, double size_m) {
+// What compares two values is silent when one of them has been complained of: the default in its place says nothing.
+void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, double size_m) {
   block.get("seed", p.seed);
   block.get("length_m", p.length_m, 150, 5000);
   block.get("winding", p.winding, 0, 0.5);
@@ -62,21 +69,29 @@ void read_path(YamlBlock block, PathScenario& p, double size_m) {
   block.get("wear_scale_m", p.wear_scale_m, 5, 500);
   block.get("island_width_m", p.island_width_m, 0, 4);
   block.get("edge_noise_m", p.edge_noise_m, 0, 1.5);
+  block.get("puddles", p.puddles, 0, 1);
+  block.get("puddle_depth_m", p.puddle_depth_m, 0.01, 0.2);
+  block.get("washouts", p.washouts, 0, 40);
+  block.get("washout_depth_m", p.washout_depth_m, 0.05, 0.5);
+  block.get("forks", p.forks, 0, 12);
+  block.get("fork_length_m", p.fork_length_m, 15, 200);
   const double reach_m = p.length_m / (2 * std::numbers::pi) * (1 + p.winding) + 0.5 * p.width_m + 10;
-  if (reach_m > 0.5 * size_m)
+  const bool loop_known = block.sound("length_m") && block.sound("winding") && block.sound("width_m");
+  if (loop_known && terrain.sound("size_m") && reach_m > 0.5 * size_m)
     block.complain("length_m",
                    fmt::format("is {}: the loop reaches {:.0f} m from the centre, the terrain only {:.0f} m; "
                                "make length_m or winding smaller, or terrain.size_m larger",
                                p.length_m, reach_m, 0.5 * size_m));
-  if (p.min_radius_m > 0.9 * p.length_m / (2 * std::numbers::pi))
+  if (block.sound("length_m") && block.sound("min_radius_m") &&
+      p.min_radius_m > 0.9 * p.length_m / (2 * std::numbers::pi))
     block.complain("min_radius_m",
                    fmt::format("is {}, too wide a bend for a loop of {} m", p.min_radius_m, p.length_m));
-  if (p.rut_spacing_m > p.width_m - 0.4)
+  if (block.sound("rut_spacing_m") && block.sound("width_m") && p.rut_spacing_m > p.width_m - 0.4)
     block.complain("rut_spacing_m", fmt::format("is {}, must leave 0.2 m beside each rut of a path of {} m",
                                                 p.rut_spacing_m, p.width_m));
 }
 
-void read_water(YamlBlock block, WaterScenario& w, const PathScenario& path) {
+void read_water(YamlBlock block, WaterScenario& w, const YamlBlock& path_block, const PathScenario& path) {
   block.get("level_m", w.level_m, -100, 100);
   block.get("shore_m", w.shore_m, 0, 10);
   for (YamlBlock& entry : block.list("ponds")) {
@@ -88,24 +103,39 @@ void read_water(YamlBlock block, WaterScenario& w, const PathScenario& path) {
     entry.get("width_m", pond.width_m, 2, 200);
     entry.get("depth_m", pond.depth_m, 0.2, 10);
     const double least_m = 0.5 * (pond.width_m + path.width_m) + 1.5;
-    if (pond.offset_m < least_m)
+    const bool known = entry.sound("width_m") && entry.sound("offset_m") && path_block.sound("width_m");
+    if (known && pond.offset_m < least_m)
       entry.complain("offset_m", fmt::format("is {}, must be at least {:.1f}, or the path would run into the pond",
                                              pond.offset_m, least_m));
     w.ponds.push_back(pond);
   }
+  for (YamlBlock& entry : block.list("streams")) {
+    StreamScenario stream;
+    entry.get("at", stream.at, 0, 1);
+    entry.get("course", stream.course, {"across", "left", "right"});
+    entry.get("length_m", stream.length_m, 20, 1000);
+    entry.get("width_m", stream.width_m, 0.8, 6);
+    entry.get("depth_m", stream.depth_m, 0.05, 1);
+    w.streams.push_back(stream);
+  }
 }
 
+// `classes`: of the ontology; empty when it could not be read.
 void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario layer,
-                std::vector<LayerScenario>& layers) {
+                const std::vector<std::string>& classes, std::vector<LayerScenario>& layers) {
   layer.class_name = default_class;
   entry.get("name", layer.name);
-  if (!entry.has("name") || layer.name.empty()) entry.complain("", "needs a 'name' of its own");
+  if (layer.name.empty() && entry.sound("name")) entry.complain("", "needs a 'name' of its own");
   for (const auto& other : layers)
     if (other.name == layer.name && !layer.name.empty())
       entry.complain("name",
                      fmt::format("'{}' stands twice; the name seeds the layer and must be its own", layer.name));
   entry.get("class", layer.class_name);
-  if (layer.class_name.empty()) entry.complain("", "needs a 'class' (a folder of the assets)");
+  if (layer.class_name.empty()) {
+    if (entry.sound("class")) entry.complain("", "needs a 'class' (a folder of the assets)");
+  } else if (!classes.empty() && std::find(classes.begin(), classes.end(), layer.class_name) == classes.end()) {
+    entry.complain("class", fmt::format("is '{}', must be one of: {}", layer.class_name, fmt::join(classes, ", ")));
+  }
   entry.get("assets", layer.assets);
   entry.get("density_per_m2", layer.density_per_m2, 0, 200);
   layer.far_density_per_m2 = layer.density_per_m2;
@@ -119,6 +149,9 @@ void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario
   entry.get("slope_max_deg", layer.slope_max_deg, 0, 90);
   entry.get("cluster_scale_m", layer.cluster_scale_m, 0, 500);
   entry.get("cluster_coverage", layer.cluster_coverage, 0.01, 1);
+  entry.get("edge_boost", layer.edge_boost, 0, 20);
+  entry.get("edge_width_m", layer.edge_width_m, 0.2, 50);
+  entry.get("mixing_scale_m", layer.mixing_scale_m, 0, 500);
   get_interval(entry, "group_size", layer.group_size, 1, 200);
   entry.get("group_radius_m", layer.group_radius_m, 0, 50);
   entry.get("heap_height_m", layer.heap_height_m, 0, 5);
@@ -130,6 +163,7 @@ void read_layer(YamlBlock entry, const std::string& default_class, LayerScenario
   entry.get("collision_radius_m", layer.collision_radius_m, 0, 5);
   get_tint(entry, "tint", layer.tint);
   entry.get("tint_variation", layer.tint_variation, 0, 0.5);
+  entry.get("tint_drift", layer.tint_drift, 0, 0.5);
   layers.push_back(std::move(layer));
 }
 
@@ -197,8 +231,24 @@ fs::path resolved(const fs::path& given, const fs::path& scenario_folder, const 
   return home / given;
 }
 
-Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::path& home) {
-  Scenario scenario;
+// Names of the ontology's classes; what is wrong with its file is complained of.
+std::vector<std::string> read_classes(YamlBlock& root, const fs::path& ontology) {
+  std::vector<std::string> names;
+  if (!fs::exists(ontology)) {
+    root.complain("ontology", fmt::format("names {}, which does not exist", ontology.string()));
+    return names;
+  }
+  try {
+    const Ontology loaded = Ontology::load(ontology);
+    for (const SemanticClass& c : loaded.classes()) names.push_back(c.name);
+  } catch (const Error& error) {
+    root.complain("ontology", fmt::format("cannot be read: {}", error.what()));
+  }
+  return names;
+}
+
+// `scenario`: file, home and text are known already.
+Scenario read(YamlReader& reader, Scenario scenario, const fs::path& scenario_folder) {
   YamlBlock root = reader.root();
   root.get("name", scenario.name);
   root.get("seed", scenario.seed);
@@ -208,30 +258,31 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
   root.get("ontology", ontology);
   root.get("assets", assets);
   root.get("sensors", sensors);
-  read_terrain(root.block("terrain"), scenario.terrain);
-  read_path(root.block("path"), scenario.path, scenario.terrain.size_m);
-  read_water(root.block("water"), scenario.water, scenario.path);
+  scenario.ontology = resolved(ontology, scenario_folder, scenario.home);
+  scenario.assets = resolved(assets, scenario_folder, scenario.home);
+  scenario.sensors = resolved(sensors, scenario_folder, scenario.home);
+  const std::vector<std::string> classes = read_classes(root, scenario.ontology);
+  YamlBlock terrain = root.block("terrain");
+  read_terrain(terrain, scenario.terrain);
+  YamlBlock path = root.block("path");
+  read_path(path, scenario.path, terrain, scenario.terrain.size_m);
+  read_water(root.block("water"), scenario.water, path, scenario.path);
   YamlBlock ground = root.block("ground");
   get_tint(ground, "grass_tint", scenario.ground.grass_tint);
   get_tint(ground, "dirt_tint", scenario.ground.dirt_tint);
   get_tint(ground, "water_tint", scenario.ground.water_tint);
-  for (YamlBlock& entry : root.list("vegetation")) read_layer(entry, "", {}, scenario.layers);
+  ground.get("tint_drift", scenario.ground.tint_drift, 0, 0.5);
+  for (YamlBlock& entry : root.list("vegetation")) read_layer(entry, "", {}, classes, scenario.layers);
   LayerScenario stone;
   stone.on_dirt = true;
   stone.tilt_deg = 30;
-  for (YamlBlock& entry : root.list("rubble")) read_layer(entry, "rubble", stone, scenario.layers);
+  for (YamlBlock& entry : root.list("rubble")) read_layer(entry, "rubble", stone, classes, scenario.layers);
   read_sky(root.block("sky"), scenario.sky);
   read_camera(root.block("camera"), scenario.camera);
   YamlBlock drive = root.block("drive");
   drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
   drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);
-  scenario.variation = read_variation(root);
-
-  scenario.ontology = resolved(ontology, scenario_folder, home);
-  scenario.assets = resolved(assets, scenario_folder, home);
-  scenario.sensors = resolved(sensors, scenario_folder, home);
-  if (!fs::exists(scenario.ontology))
-    root.complain("ontology", fmt::format("names {}, which does not exist", scenario.ontology.string()));
+  scenario.variation = read_variation(root, scenario);
   reader.finish();
   return scenario;
 }
@@ -239,25 +290,24 @@ Scenario read(YamlReader& reader, const fs::path& scenario_folder, const fs::pat
 }  // namespace
 
 Scenario load_scenario(const fs::path& file, const fs::path& home) {
-  const std::string text = read_text_file(file);
-  YamlReader reader(text, file.string());
-  Scenario scenario = read(reader, fs::absolute(file).parent_path(), home);
+  Scenario scenario;
   scenario.file = fs::absolute(file);
   scenario.home = home;
-  scenario.text = text;
+  scenario.text = read_text_file(file);
+  YamlReader reader(scenario.text, file.string());
+  scenario = read(reader, std::move(scenario), fs::absolute(file).parent_path());
   if (scenario.name.empty()) scenario.name = file.stem().string();
-  check_variation(scenario);
   return scenario;
 }
 
 Scenario parse_scenario(const std::string& text, const std::string& name, const fs::path& home,
                         const fs::path& folder) {
-  YamlReader reader(text, name);
-  Scenario scenario = read(reader, folder, home);
+  Scenario scenario;
   scenario.home = home;
   scenario.text = text;
+  YamlReader reader(text, name);
+  scenario = read(reader, std::move(scenario), folder);
   if (scenario.name.empty()) scenario.name = name;
-  check_variation(scenario);
   return scenario;
 }
 

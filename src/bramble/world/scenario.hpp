@@ -21,6 +21,8 @@ struct TerrainScenario {
   double hill_scale_m = 95;     ///< from one hill to the next
   double bump_height_m = 0.12;  ///< unevenness at the scale of a vehicle
   double gully_depth_m = 1.2;   ///< shallow winding gullies; 0: none
+  double ridges = 0;            ///< 0 rounded hills … 1 sharp ridges
+  double erosion = 0;           ///< 0 none … 1 valleys and gullies cut by running water, slopes crept
   double rim_height_m = 14;     ///< the hills that close the horizon, at the border of the square
   double rim_width_m = 45;      ///< width of their slope
   double bare_patches = 0.02;   ///< share of open ground that is bare dirt
@@ -40,6 +42,12 @@ struct PathScenario {
   double wear_scale_m = 30;     ///< length over which the wear changes
   double island_width_m = 0.8;  ///< of the grass between the ruts at mean wear
   double edge_noise_m = 0.3;    ///< how far the edges wander
+  double puddles = 0;           ///< share of the level stretches of each rut that hold standing water
+  double puddle_depth_m = 0.06;
+  int washouts = 0;  ///< gully-like cuts across the path
+  double washout_depth_m = 0.25;
+  int forks = 0;  ///< side tracks that leave the path; every second one comes back to it
+  double fork_length_m = 45;
 };
 
 /// One entry of `water: ponds:`.
@@ -52,11 +60,21 @@ struct PondScenario {
   double depth_m = 1.4;
 };
 
-/// `water:` ponds; they share one level.
+/// One entry of `water: streams:`.
+struct StreamScenario {
+  double at = 0.5;                ///< where it meets the path, share of the loop
+  std::string course = "across";  ///< across: through a ford near there; left, right: beside the path
+  double length_m = 120;          ///< at most
+  double width_m = 1.8;
+  double depth_m = 0.25;
+};
+
+/// `water:` ponds, which share one level, and streams, whose level falls along them.
 struct WaterScenario {
   double level_m = 0;
-  double shore_m = 1.2;  ///< width of the muddy strip around the water
+  double shore_m = 1.2;  ///< width of the muddy strip around the ponds
   std::vector<PondScenario> ponds;
+  std::vector<StreamScenario> streams;
 };
 
 /// One entry of `vegetation:` or `rubble:`: a kind of thing scattered over the ground.
@@ -74,6 +92,9 @@ struct LayerScenario {
   double slope_max_deg = 60;
   double cluster_scale_m = 0;              ///< size of the patches in which the layer grows; 0: everywhere
   double cluster_coverage = 0.5;           ///< share of the ground inside patches
+  double edge_boost = 0;                   ///< at the path's edge the layer is 1 + edge_boost times as dense
+  double edge_width_m = 1.5;               ///< from the path's edge to where the boost is gone
+  double mixing_scale_m = 0;               ///< size of the places where one of the assets prevails; 0: mixed evenly
   std::array<int, 2> group_size = {1, 1};  ///< things per place
   double group_radius_m = 0;
   double heap_height_m = 0;  ///< a group is piled up to this height in its middle
@@ -85,6 +106,7 @@ struct LayerScenario {
   double collision_radius_m = 0;           ///< at scale 1; 0: a vehicle passes through
   std::array<double, 3> tint = {1, 1, 1};  ///< linear RGB factor
   double tint_variation = 0.1;             ///< standard deviation of brightness and hue from one to the next
+  double tint_drift = 0;                   ///< the same from place to place
 };
 
 /// `ground:` linear RGB factors of the ground's materials.
@@ -92,6 +114,7 @@ struct GroundScenario {
   std::array<double, 3> grass_tint = {1, 1, 1};
   std::array<double, 3> dirt_tint = {1, 1, 1};
   std::array<double, 3> water_tint = {1, 1, 1};
+  double tint_drift = 0;  ///< standard deviation of the grass's brightness and hue from place to place
 };
 
 /// `sky:` sun, clouds, air and weather. The scenario may name a weather, and a date, time and place for the sun: they

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 
@@ -79,6 +83,94 @@ sky:
   EXPECT_THAT(message, HasSubstr("is [2, 1], must be [low, high]"));
   EXPECT_THAT(message, HasSubstr("has 2 numbers, must have 3"));
   EXPECT_THAT(message, HasSubstr("test.yaml:14: 'sky.sun_elevation_deg'"));
+}
+
+// Every line that ends in «# wrong» holds one mistake, in any block; the rest is right.
+constexpr const char* kFiftyMistakes = R"(name: fifty
+seed: -4                              # wrong
+seeed: 3                              # wrong
+sensors: [a, b]                       # wrong
+terrain:
+  size_m: 100                         # wrong
+  height_samples: 865.5               # wrong
+  cover_pixels: 99999999999           # wrong
+  hill_height_m: high                 # wrong
+  hil_scale_m: 90                     # wrong
+  bump_height_m: .nan                 # wrong
+  gully_depth_m: -1                   # wrong
+  rim_width_m:                        # wrong
+  bare_patches: [0.1]                 # wrong
+path:
+  length_m: 1000
+  winding: 0.6                        # wrong
+  min_radius_m: 5                     # wrong
+  max_slope: steep                    # wrong
+  width_m: 40                         # wrong
+  rut_spacing_m: 3.9
+  rut_depth_m: 1                      # wrong
+  wear: 2                             # wrong
+  wear: 0.5                           # wrong
+water:
+  level_m: 1000                       # wrong
+  shore_m: true                       # wrong
+  ponds:
+    - at: 1.5                         # wrong
+      side: above                     # wrong
+      offset_m: 2
+      length_m: long                  # wrong
+    - {depth_m: 20, offset_m: 40}     # wrong
+    - {deep_m: 2, offset_m: 40}       # wrong
+    - a pond                          # wrong
+    - offset_m: 400                   # wrong
+ground:
+  grass_tint: [1, 1]                  # wrong
+  dirt_tint: [1, 1, 9]                # wrong
+  water: blue                         # wrong
+vegetation:
+  - {class: grass}                    # wrong
+  - {name: a, class: gras}            # wrong
+  - name: b
+    class: tree
+    density_per_m2: many              # wrong
+    far_density_per_m2: 500           # wrong
+    thinning_m: [30, 10]              # wrong
+    path_distance_m: [1, 2, 3]        # wrong
+    on_dirt: perhaps                  # wrong
+    cluster_coverage: 0               # wrong
+    group_size: [1.5, 3]              # wrong
+    tint: red                         # wrong
+    assets: oak_1                     # wrong
+rubble:
+  - {name: b}                         # wrong
+  - {name: c, spacing: 2}             # wrong
+sky:
+  weather: ClearNon                   # wrong
+  time: "25:99"                       # wrong
+  fog_visibility_m: 2                 # wrong
+  turbidity: 11                       # wrong
+drive: fast                           # wrong
+variation:
+  - {parameter: sky.cloud_cover, uniform: [0, 1.5]}    # wrong
+)";
+
+TEST(Scenario, FiftyMistakesGiveFiftyMessagesInOneGo) {
+  std::vector<int> wanted;
+  std::istringstream text(kFiftyMistakes);
+  int number = 0;
+  for (std::string line; std::getline(text, line);) {
+    ++number;
+    if (line.ends_with("# wrong")) wanted.push_back(number);
+  }
+  ASSERT_EQ(wanted.size(), 50U);
+  std::vector<int> told;
+  std::istringstream messages(message_of(kFiftyMistakes));
+  for (std::string message; std::getline(messages, message);) {
+    int line = 0;
+    ASSERT_EQ(std::sscanf(message.c_str(), "test.yaml:%d: ", &line), 1) << message;
+    told.push_back(line);
+  }
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, wanted) << message_of(kFiftyMistakes);
 }
 
 TEST(Scenario, RefusesAPathThatLeavesTheTerrainAndRepeatedNames) {

@@ -93,8 +93,8 @@ WorldStatistics measure(const World& world) {
                       mesh.triangles.size() * (sizeof(mesh.triangles[0]) + sizeof(std::uint16_t));
   }
   for (const ImageU8& texture : world.textures) s.memory_bytes += texture.data.size();
-  s.memory_bytes +=
-      world.instances.size() * sizeof(Instance) + terrain.heights.size() * sizeof(float) + terrain.cover.data.size();
+  s.memory_bytes += world.instances.size() * sizeof(Instance) +
+                    (terrain.heights.size() + terrain.local_water.size()) * sizeof(float) + terrain.cover.data.size();
 
   for (const SemanticClass& c : world.ontology.classes()) s.classes.push_back({c.name});
   const PathField field(world.path, terrain.size_m);
@@ -216,7 +216,7 @@ ImageU8 draw_top_view(const World& world, int pixels) {
       const double shade = hill_shade(terrain, p.x(), p.y());
       Color color = Color(96, 124, 58) + cover.dirt * (Color(158, 126, 88) - Color(96, 124, 58));
       color *= (1 - 0.2 * cover.wear) * (1 - 0.4 * cover.wetness) * (0.35 + 0.65 * shade);
-      const double depth = terrain.water_level_m - terrain.height(p.x(), p.y());
+      const double depth = terrain.water_level(p.x(), p.y()) - terrain.height(p.x(), p.y());
       if (depth > 0) color = Color(62, 104, 128) * (1 - 0.35 * std::min(depth, 1.5) / 1.5);
       put(image, u, static_cast<int>(v), color);
     }

@@ -78,8 +78,19 @@ GroundCover Terrain::cover_at(double x, double y) const {
   return {channel(0), channel(1), channel(2)};
 }
 
+double Terrain::local_water_level(double x, double y) const {
+  if (local_water.empty()) return kNoWater;
+  const GridPosition px = locate(x, size_m, samples);
+  const GridPosition py = locate(y, size_m, samples);
+  const float* corner = local_water.data() + static_cast<std::size_t>(py.cell) * samples + px.cell;
+  const bool right = px.fraction >= py.fraction;
+  const double a = corner[0], b = right ? corner[1] : corner[samples], c = corner[samples + 1];
+  if (std::min({a, b, c}) <= 0.5 * kNoWater) return kNoWater;
+  return right ? a + px.fraction * (b - a) + py.fraction * (c - b) : a + px.fraction * (c - b) + py.fraction * (b - a);
+}
+
 ClassId Terrain::class_at(double x, double y) const {
-  if (height(x, y) < water_level_m) return water_id;
+  if (height(x, y) < water_level(x, y)) return water_id;
   return cover_at(x, y).dirt >= 0.5F ? dirt_id : grass_id;
 }
 

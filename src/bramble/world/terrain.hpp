@@ -1,5 +1,6 @@
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct GroundCover {
   float wetness = 0.0F;  ///< 0…1: darkens towards the pond
 };
 
+/// Level of water that is not there [m].
+inline constexpr double kNoWater = -1e9;
+
 /// The ground: a height field over the square [-size/2, size/2]² of the map frame, and what covers it.
 class Terrain {
  public:
@@ -23,7 +27,11 @@ class Terrain {
   std::vector<float> heights;  ///< [samples, samples], row = y from -size/2 up, column = x; metres
   /// Cover maps over the same square, finer than the heights: channels dirt, wear, wetness (0…255); row = y upwards.
   ImageU8 cover;
-  double water_level_m = -1e9;  ///< where the ground lies below, there is water (a pond)
+  double water_level_m = kNoWater;  ///< where the ground lies below, there is water (a pond)
+  /// Water with levels of its own (puddles, streams): its surface at the height samples [m], on the samples' triangles;
+  /// kNoWater where there is none. [samples, samples], or empty: none anywhere.
+  std::vector<float> local_water;
+  float tint_drift = 0;  ///< how far the grass's colour wanders from place to place (see TintDrift)
   ClassId grass_id = 0, dirt_id = 1, water_id = 5;
   // Materials of the ground, index World::materials.
   int grass_material = -1, dirt_material = -1, water_material = -1;
@@ -39,6 +47,10 @@ class Terrain {
   Eigen::Vector3d normal(double x, double y) const;
   /// Bilinear reading of the cover maps; a cover pixel's value belongs to its centre.
   GroundCover cover_at(double x, double y) const;
+  /// Level of the water at (x, y) [m], be it above or below the ground; kNoWater where no water is near.
+  double water_level(double x, double y) const { return std::max(water_level_m, local_water_level(x, y)); }
+  /// The same of puddles and streams alone. They are known a little beyond their shores.
+  double local_water_level(double x, double y) const;
   /// grass or dirt by cover; water where the water stands above the ground.
   ClassId class_at(double x, double y) const;
 };

@@ -2,70 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/world/land.hpp"
 #include "bramble/world/noise.hpp"
+#include "bramble/world/road_damage.hpp"
+#include "bramble/world/stream.hpp"
 
 namespace bramble {
 namespace {
 
 constexpr double kPathFreeboard = 0.6;  // the path is at least this high above the water
-constexpr double kHollowHeight = 0.75;  // height of the ground around a pond above its water
 constexpr double kBlendWidth = 11;      // from the path's edge to untouched ground, metres
 
 double mix(double a, double b, double t) { return a + t * (b - a); }
-
-double rim_distance(double size_m, double x, double y) {
-  const double x2 = x * x;
-  const double y2 = y * y;
-  return 0.5 * size_m - std::sqrt(std::sqrt(x2 * x2 + y2 * y2));
-}
-
-// The shape of the land before the path and the ponds are made.
-class Land {
- public:
-  Land(const Scenario& scenario, const std::vector<Pond>& ponds)
-      : terrain_(scenario.terrain),
-        water_(scenario.water),
-        ponds_(ponds),
-        hills_(scenario.seed, stream_of("hills")),
-        rim_(scenario.seed, stream_of("rim")),
-        gullies_(scenario.seed, stream_of("gullies")),
-        bumps_(scenario.seed, stream_of("bumps")) {}
-
-  // Everything but the bumps, which the path smooths away.
-  double height(double x, double y) const {
-    // Hills: this noise rarely leaves +-0.45, so that the factor below fills the wanted range.
-    const double hills = hills_.fbm(x, y, terrain_.hill_scale_m, 4, 0.38);
-    double h = water_.level_m + 1.0 + terrain_.hill_height_m * std::clamp(0.45 + 1.15 * hills, -0.1, 1.2);
-    // Ridges at the rim: higher and lower along the border, never a wall.
-    const double rim = smoothstep(terrain_.rim_width_m, 0, rim_distance(terrain_.size_m, x, y));
-    h += terrain_.rim_height_m * rim * (0.75 + 0.6 * rim_.fbm(x, y, 70, 3));
-    // Gullies follow the zero lines of a noise; they fade out where the ground is low and flat.
-    const double line = std::abs(gullies_.fbm(x, y, 60, 2));
-    h -= terrain_.gully_depth_m * smoothstep(0.09, 0.0, line) * smoothstep(0.0, 0.25, hills + 0.15);
-    // Hollows for the ponds.
-    for (const Pond& pond : ponds_) {
-      const double reach = pond.reach(x, y);
-      const double floor = water_.level_m + kHollowHeight + 0.25 * std::max(0.0, reach - 1);
-      h = mix(h, floor, smoothstep(4.4, 2.1, reach));
-    }
-    // Nothing else under water: a soft floor.
-    const double above = h - (water_.level_m + 0.5);
-    return water_.level_m + 0.5 + 0.5 * (above + std::sqrt(above * above + 0.16));
-  }
-
-  double bumps(double x, double y) const {
-    return terrain_.bump_height_m * (1.6 * bumps_.at(x, y, 7.0) + 0.8 * bumps_.at(x + 31, y, 2.2));
-  }
-
- private:
-  const TerrainScenario& terrain_;
-  const WaterScenario& water_;
-  const std::vector<Pond>& ponds_;
-  Noise hills_, rim_, gullies_, bumps_;
-};
 
 // Heights of the centre line: the land's, smoothed until no piece is steeper than allowed, and above the water.
 void level_path(const Land& land, const Scenario& scenario, Path& path) {
@@ -153,54 +105,205 @@ class PathWear {
   Noise wear_, edge_, island_, grain_;
 };
 
-void make_heights(const Scenario& scenario, const Land& land, const std::vector<Pond>& ponds, const PathField& field,
-                  const PathWear& wear, Terrain& terrain) {
-  const double half_width = 0.5 * scenario.path.width_m;
-  const double level = scenario.water.level_m;
-  const Noise outline(scenario.seed, stream_of("pond outline"));
+// The height of the ground, made up step by step: the land, the path levelled into it, its forks, streams, ponds, ruts,
+// and what water did to the path. Each step is laid out on the ground that the steps before it leave.
+class Shape {
+ public:
+  // Levels `path`: sets the z of its points.
+  Shape(const Scenario& scenario, const Land& land, const std::vector<Pond>& ponds, Path& path,
+        const std::vector<SideTrack>& forks)
+      : scenario_(scenario),
+        land_(land),
+        ponds_(ponds),
+        wear_(scenario),
+        outline_(scenario.seed, stream_of("pond outline")),
+        half_width_(0.5 * scenario.path.width_m),
+        field_((level_path(land, scenario, path), path), scenario.terrain.size_m) {
+    for (const SideTrack& fork : forks) forks_.push_back(level_fork(fork));
+    streams_ = place_streams(scenario, path, ponds, [&](double x, double y) { return levelled(x, y); });
+    damage_.emplace(scenario, path, [&](double x, double y) { return undamaged(x, y, locate(x, y)); });
+    note_what_is_near();
+  }
+
+  struct Fork {
+    const SideTrack* track;
+    PathField field;
+    // Where a place lies, and how much of the fork is there (0…1): nothing on the path itself, which keeps its shape.
+    PathPlace locate(double x, double y, double path_distance, double path_half_width, double& presence) const {
+      const PathPlace place = field.locate(x, y);
+      presence = track->presence(place.s_m) * smoothstep(path_half_width - 0.4, path_half_width + 1.6, path_distance);
+      return place;
+    }
+  };
+
+  double height(double x, double y) const {
+    const PathPlace place = locate(x, y);
+    const double h = undamaged(x, y, place);
+    return std::abs(place.distance_m) < kDamageWidth ? damage_->shaped(x, y, place.s_m, h) : h;
+  }
+
+  // Level of puddles and streams at (x, y), known a little beyond their shores.
+  double local_water(double x, double y) const {
+    double level = kNoWater;
+    if (field_.rough_distance(x, y) < half_width_ + 2) level = damage_->water_level(x, y, field_.rough_s(x, y));
+    if (!near(x, y).stream) return level;
+    for (const Stream& stream : streams_) {
+      if (!stream.near(x, y)) continue;
+      const Stream::Place at = stream.locate(x, y);
+      if (at.presence > 0 && at.distance_m < at.half_width_m + 1.3) level = std::max(level, at.level_m);
+    }
+    return level;
+  }
+
+  // What may be near a place, to within a metre: one look instead of one for every fork and stream.
+  struct Near {
+    bool fork = false, stream = false;
+  };
+  const Near& near(double x, double y) const {
+    const auto index = [&](double p) {
+      return std::clamp(static_cast<int>((p / scenario_.terrain.size_m + 0.5) * near_cells_), 0, near_cells_ - 1);
+    };
+    return near_[static_cast<std::size_t>(index(y)) * near_cells_ + index(x)];
+  }
+
+  // Signed distance, side and place along the path; far from it the distance only.
+  PathPlace locate(double x, double y) const {
+    const double rough = field_.rough_distance(x, y);
+    return rough < half_width_ + kBlendWidth + 1.5 ? field_.locate(x, y) : PathPlace{1e9, 0, 0};
+  }
+  const PathField& field() const { return field_; }
+  const PathWear& wear() const { return wear_; }
+  const std::vector<Fork>& forks() const { return forks_; }
+  const std::vector<Stream>& streams() const { return streams_; }
+  const RoadDamage& damage() const { return *damage_; }
+  bool has_local_water() const { return !streams_.empty() || !damage_->puddles().empty(); }
+
+  static constexpr double kDamageWidth = 13;  // from the centre line to the ends of washouts, metres
+
+ private:
+  Fork level_fork(const SideTrack& fork) const {
+    // A fork lies on the ground as it is, a little smoothed: it was not built, only driven.
+    SideTrack levelled_fork = fork;
+    auto& points = levelled_fork.line.points;
+    std::vector<double> z(points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) z[i] = levelled(points[i].x(), points[i].y());
+    const auto last = static_cast<std::ptrdiff_t>(points.size()) - 1;
+    for (std::ptrdiff_t i = 0; i <= last; ++i) {
+      double sum = 0;
+      for (std::ptrdiff_t k = i - 8; k <= i + 8; ++k)
+        sum += z[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(k, 0, last))];
+      points[static_cast<std::size_t>(i)].z() = sum / 17;
+    }
+    return {&fork, PathField(levelled_fork.line, scenario_.terrain.size_m)};
+  }
+
+  void note_what_is_near() {
+    near_cells_ = std::max(1, static_cast<int>(scenario_.terrain.size_m));
+    near_.resize(static_cast<std::size_t>(near_cells_) * near_cells_);
+    for (int j = 0; j < near_cells_; ++j)
+      for (int i = 0; i < near_cells_; ++i) {
+        const double x = ((i + 0.5) / near_cells_ - 0.5) * scenario_.terrain.size_m;
+        const double y = ((j + 0.5) / near_cells_ - 0.5) * scenario_.terrain.size_m;
+        Near& cell = near_[static_cast<std::size_t>(j) * near_cells_ + i];
+        for (const Fork& fork : forks_) cell.fork |= fork.field.rough_distance(x, y) < half_width_ + 7;
+        for (const Stream& stream : streams_) cell.stream |= stream.near(x, y);
+      }
+  }
+
+  double levelled(double x, double y) const {
+    const double h = land_.height(x, y);
+    const PathPlace place = locate(x, y);
+    return mix(h, place.height_m, smoothstep(half_width_ + kBlendWidth, half_width_ + 0.2, std::abs(place.distance_m)));
+  }
+
+  // Everything but puddles and washouts.
+  double undamaged(double x, double y, const PathPlace& place) const {
+    double h = land_.height(x, y);
+    double bumps = land_.bumps(x, y);
+    const double distance = std::abs(place.distance_m);
+    if (distance < 1e8) {
+      const double on_path = smoothstep(half_width_ + kBlendWidth, half_width_ + 0.2, distance);
+      h = mix(h, place.height_m, on_path);
+      bumps *= 1 - 0.8 * smoothstep(half_width_ + 2.0, half_width_, distance);
+    }
+    double fork_ruts = 0;
+    for (const Fork& fork : forks_) {
+      if (fork.field.rough_distance(x, y) > half_width_ + 5) continue;
+      double presence = 0;
+      const PathPlace there = fork.locate(x, y, distance, half_width_, presence);
+      const double off = std::abs(there.distance_m);
+      const double on_fork = presence * smoothstep(half_width_ + 4, half_width_, off);
+      h = mix(h, there.height_m, on_fork);
+      bumps *= 1 - 0.6 * on_fork;
+      if (off < half_width_)
+        fork_ruts = std::max(fork_ruts, presence * wear_.rut(there.distance_m, fork.track->wear * wear_.wear(x, y)));
+    }
+    h += bumps;
+    double ford = 0;
+    for (const Stream& stream : streams_) {
+      if (!stream.near(x, y)) continue;
+      const Stream::Place there = stream.locate(x, y);
+      h = stream.shaped(there, h, distance - half_width_);
+      ford = std::max(ford, there.presence * smoothstep(2.6, 1.4, there.distance_m - there.half_width_m));
+    }
+    const double level = scenario_.water.level_m;
+    for (const Pond& pond : ponds_) {
+      const double reach = pond.reach(x, y) + 0.2 * outline_.at(x, y, 9.0) + 0.06 * outline_.at(x, y, 2.5);
+      if (reach > 3) continue;
+      // Bowl: a gentle bank of 14 % outside the water line, the bottom inside.
+      const double bank = level + 0.14 * pond.half_width_m * (reach - 1);
+      const double bottom =
+          level - pond.depth_m * smoothstep(1.0, 0.35, reach) - 0.12 * (1 - std::min(reach, 1.0)) * pond.half_width_m;
+      const double bowl = reach < 1 ? bottom : bank;
+      const double in_bowl = smoothstep(1.9, 1.1, reach) * smoothstep(half_width_ + 0.6, half_width_ + 3.0, distance);
+      h = mix(h, std::min(h, bowl), in_bowl);
+    }
+    if (distance < half_width_ + 1.5) {
+      // Ruts pressed in, the island a little crowned, and a low shoulder where the earth was pushed to.
+      const double worn = wear_.wear(x, y);
+      const double shoulder = (distance - half_width_ - 0.35) / 0.4;
+      // A stream washes them away in its ford.
+      h += (1 - ford) * scenario_.path.rut_depth_m *
+           (-wear_.rut(place.distance_m, worn) + 0.35 * std::exp(-distance * distance / 0.09) +
+            0.7 * (1 - fork_ruts) * std::exp(-shoulder * shoulder));
+    }
+    return h - scenario_.path.rut_depth_m * fork_ruts;
+  }
+
+  const Scenario& scenario_;
+  const Land& land_;
+  const std::vector<Pond>& ponds_;
+  PathWear wear_;
+  Noise outline_;
+  double half_width_;
+  PathField field_;
+  std::vector<Fork> forks_;
+  std::vector<Stream> streams_;
+  std::optional<RoadDamage> damage_;
+  int near_cells_ = 0;
+  std::vector<Near> near_;  // [near_cells_, near_cells_]
+};
+
+void make_heights(const Shape& shape, Terrain& terrain) {
   const int samples = terrain.samples;
+  if (shape.has_local_water()) terrain.local_water.resize(terrain.heights.size());
   parallel_for(static_cast<std::size_t>(samples), [&](std::size_t row) {
     const double y = (static_cast<double>(row) / (samples - 1) - 0.5) * terrain.size_m;
     for (int column = 0; column < samples; ++column) {
       const double x = (static_cast<double>(column) / (samples - 1) - 0.5) * terrain.size_m;
-      double h = land.height(x, y);
-      double bumps = land.bumps(x, y);
-      const bool near_path = field.rough_distance(x, y) < half_width + kBlendWidth + 1.5;
-      const PathPlace place = near_path ? field.locate(x, y) : PathPlace{1e9, 0, 0};
-      const double distance = std::abs(place.distance_m);
-      if (near_path) {
-        const double on_path = smoothstep(half_width + kBlendWidth, half_width + 0.2, distance);
-        h = mix(h, place.height_m, on_path);
-        bumps *= 1 - 0.8 * smoothstep(half_width + 2.0, half_width, distance);
-      }
-      h += bumps;
-      for (const Pond& pond : ponds) {
-        const double reach = pond.reach(x, y) + 0.2 * outline.at(x, y, 9.0) + 0.06 * outline.at(x, y, 2.5);
-        if (reach > 3) continue;
-        // Bowl: a gentle bank of 14 % outside the water line, the bottom inside.
-        const double bank = level + 0.14 * pond.half_width_m * (reach - 1);
-        const double bottom =
-            level - pond.depth_m * smoothstep(1.0, 0.35, reach) - 0.12 * (1 - std::min(reach, 1.0)) * pond.half_width_m;
-        const double bowl = reach < 1 ? bottom : bank;
-        const double in_bowl = smoothstep(1.9, 1.1, reach) * smoothstep(half_width + 0.6, half_width + 3.0, distance);
-        h = mix(h, std::min(h, bowl), in_bowl);
-      }
-      if (distance < half_width + 1.5) {
-        // Ruts pressed in, the island a little crowned, and a low shoulder where the earth was pushed to.
-        const double worn = wear.wear(x, y);
-        const double shoulder = (distance - half_width - 0.35) / 0.4;
-        h += scenario.path.rut_depth_m *
-             (-wear.rut(place.distance_m, worn) + 0.35 * std::exp(-distance * distance / 0.09) +
-              0.7 * std::exp(-shoulder * shoulder));
-      }
-      terrain.heights[row * samples + column] = static_cast<float>(h);
+      terrain.heights[row * samples + column] = static_cast<float>(shape.height(x, y));
+      if (shape.has_local_water())
+        terrain.local_water[row * samples + column] = static_cast<float>(shape.local_water(x, y));
     }
   });
 }
 
 std::uint8_t to_byte(double value) { return static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0, 1.0))); }
 
-void make_cover(const Scenario& scenario, const PathField& field, const PathWear& path_wear, Terrain& terrain) {
+void make_cover(const Scenario& scenario, const Shape& shape, Terrain& terrain) {
+  const PathField& field = shape.field();
+  const PathWear& path_wear = shape.wear();
+  const RoadDamage& damage = shape.damage();
   const double half_width = 0.5 * scenario.path.width_m;
   const double level = scenario.water.level_m;
   const bool ponds = !scenario.water.ponds.empty();
@@ -230,7 +333,8 @@ void make_cover(const Scenario& scenario, const PathField& field, const PathWear
         if (coarse > threshold - 0.3)
           dirt = 1.8 * (0.8 * coarse + 0.35 * patches.at(x, y, 2.6) + 0.2 * patches.at(x, y, 0.6) - threshold);
       }
-      if (field.rough_distance(x, y) < half_width + 4.0) {
+      const double rough = field.rough_distance(x, y);
+      if (rough < half_width + 4.0) {
         const PathPlace place = field.locate(x, y);
         const double distance = std::abs(place.distance_m);
         if (distance < half_width + 2.5) {
@@ -242,6 +346,32 @@ void make_cover(const Scenario& scenario, const PathField& field, const PathWear
           rut = path_wear.rut(place.distance_m, worn);
           wet = 0.45 * rut * smoothstep(0.1, 0.4, puddles.fbm(x, y, 14, 2));
         }
+      }
+      const Shape::Near near = shape.near(x, y);
+      for (const Shape::Fork& fork : shape.forks()) {
+        if (!near.fork) break;
+        if (fork.field.rough_distance(x, y) > half_width + 2.5) continue;
+        double presence = 0;
+        const PathPlace there = fork.locate(x, y, std::abs(shape.locate(x, y).distance_m), half_width, presence);
+        if (presence <= 0 || std::abs(there.distance_m) > half_width + 1.5) continue;
+        const double worn = fork.track->wear * path_wear.wear(x, y);
+        const double fork_dirt = path_wear.dirt_distance(x, y, there.distance_m, worn);
+        dirt = std::max(dirt, fork_dirt - 0.9 * (1 - presence));
+        rut = std::max(rut, presence * path_wear.rut(there.distance_m, worn));
+      }
+      if (rough < (damage.washouts().empty() ? half_width + 2.0 : Shape::kDamageWidth)) {
+        const double s = field.rough_s(x, y);
+        dirt = std::max(dirt, damage.dirt_distance(x, y, s));
+        wet = std::max(wet, damage.wetness(x, y, s));
+      }
+      for (const Stream& stream : shape.streams()) {
+        if (!near.stream) break;
+        if (!stream.near(x, y)) continue;
+        const Stream::Place there = stream.locate(x, y);
+        const double off = there.distance_m - there.half_width_m;
+        const double ragged = 0.6 * mud.at(x, y, 3.0) + 0.3 * mud.at(x, y, 0.7);
+        dirt = std::max(dirt, there.presence * (0.45 + 0.7 * ragged - off) - (1 - there.presence));
+        wet = std::max(wet, there.presence * smoothstep(1.6, 0.1, off));
       }
       if (ponds) {
         const double above = terrain.height(x, y) - level;
@@ -262,44 +392,20 @@ void make_cover(const Scenario& scenario, const PathField& field, const PathWear
 
 }  // namespace
 
-double Pond::reach(double x, double y) const {
-  const Eigen::Vector2d off = Eigen::Vector2d(x, y) - centre;
-  const double u = off.dot(along) / half_length_m;
-  const double v = (along.x() * off.y() - along.y() * off.x()) / half_width_m;
-  return std::sqrt(u * u + v * v);
-}
-
-std::vector<Pond> place_ponds(const WaterScenario& scenario, const Path& loop) {
-  std::vector<Pond> ponds;
-  const double length = loop.length_m();
-  for (const PondScenario& given : scenario.ponds) {
-    const double s = given.at * length;
-    const Eigen::Vector2d tangent = loop.tangent_at(s).head<2>();
-    const Eigen::Vector2d left(-tangent.y(), tangent.x());
-    const double side = given.side == "left" ? 1.0 : -1.0;
-    ponds.push_back({loop.point_at(s).head<2>() + side * given.offset_m * left, tangent, 0.5 * given.length_m,
-                     0.5 * given.width_m, given.depth_m});
-  }
-  return ponds;
-}
-
-double rim_distance_m(const Terrain& terrain, double x, double y) { return rim_distance(terrain.size_m, x, y); }
-
-Terrain make_terrain(const Scenario& scenario, Path& path) {
+Terrain make_terrain(const Scenario& scenario, Path& path, const std::vector<SideTrack>& forks) {
   Terrain terrain;
   terrain.size_m = scenario.terrain.size_m;
   terrain.samples = scenario.terrain.height_samples;
   terrain.heights.resize(static_cast<std::size_t>(terrain.samples) * terrain.samples);
   terrain.cover = ImageU8(scenario.terrain.cover_pixels, scenario.terrain.cover_pixels, 3);
+  terrain.tint_drift = static_cast<float>(scenario.ground.tint_drift);
   if (!scenario.water.ponds.empty()) terrain.water_level_m = scenario.water.level_m;
 
   const std::vector<Pond> ponds = place_ponds(scenario.water, path);
   const Land land(scenario, ponds);
-  const PathWear wear(scenario);
-  level_path(land, scenario, path);
-  const PathField field(path, terrain.size_m);
-  make_heights(scenario, land, ponds, field, wear, terrain);
-  make_cover(scenario, field, wear, terrain);
+  const Shape shape(scenario, land, ponds, path, forks);
+  make_heights(shape, terrain);
+  make_cover(scenario, shape, terrain);
   for (Eigen::Vector3d& point : path.points) point.z() = terrain.height(point.x(), point.y());
   return terrain;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
+#include <sstream>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/random.hpp"
@@ -14,6 +16,8 @@ namespace bramble {
 namespace {
 
 using Kind = VariationRule::Kind;
+
+const std::string kDrawnText = "drawn";  // stands for the file in messages about drawn values
 
 struct Distribution {
   const char* key;
@@ -101,6 +105,7 @@ void put(YAML::Node node, const std::string& path, const std::string& value, con
   }
   const std::size_t dot = path.find('.');
   const std::string key = path.substr(0, dot);
+  if (!node.IsMap()) fail("variation of {}: '{}' leads into what is no map of keys", whole, path);
   if (key.empty()) fail("variation of {}: this is no path of keys", whole);
   if (dot == std::string::npos) {
     node[key] = value;
@@ -124,72 +129,8 @@ VariationDraws draws_of(const Scenario& scenario, std::uint64_t seed, double tim
   return draws;
 }
 
-}  // namespace
-
-std::vector<VariationRule> read_variation(YamlBlock& root) {
-  std::vector<VariationRule> rules;
-  for (YamlBlock& entry : root.list("variation")) {
-    VariationRule rule;
-    entry.get("parameter", rule.parameter);
-    if (rule.parameter.empty()) entry.complain("", "needs a 'parameter', for example sky.cloud_cover");
-    if (rule.parameter.starts_with("variation") || rule.parameter == "name")
-      entry.complain("parameter", fmt::format("'{}' cannot be varied", rule.parameter));
-    for (const auto& other : rules)
-      if (other.parameter == rule.parameter)
-        entry.complain("parameter", fmt::format("'{}' is varied twice", rule.parameter));
-    int given = 0;
-    for (const Distribution& distribution : kDistributions) {
-      if (!entry.has(distribution.key)) continue;
-      ++given;
-      rule.kind = distribution.kind;
-      if (rule.kind == Kind::kChoice)
-        entry.get(distribution.key, rule.choices);
-      else
-        entry.get(distribution.key, rule.numbers, 2);
-    }
-    entry.get("within", rule.within, 2);
-    read_every(entry, rule);
-    const auto& n = rule.numbers;
-    if (given != 1) {
-      entry.complain("", "needs one distribution: uniform, log_uniform, integer, normal or choice");
-    } else if (rule.kind == Kind::kChoice) {
-      if (rule.choices.empty()) entry.complain("choice", "is empty");
-    } else if (n.size() == 2) {
-      if (rule.kind == Kind::kNormal ? n[1] < 0 : n[0] > n[1])
-        entry.complain("",
-                       rule.kind == Kind::kNormal ? "has a negative standard deviation" : "has its borders swapped");
-      if (rule.kind == Kind::kLogUniform && n[0] <= 0) entry.complain("log_uniform", "must lie above 0");
-      if (rule.kind == Kind::kInteger &&
-          (n[0] != std::floor(n[0]) || n[1] != std::floor(n[1]) || n[1] - n[0] > 4e9 || std::abs(n[0]) > 9e15))
-        entry.complain("integer", "must be two whole numbers less than 4e9 apart");
-    }
-    if (!rule.within.empty() &&
-        (rule.kind != Kind::kNormal || rule.within.size() != 2 || rule.within[0] > rule.within[1]))
-      entry.complain("within", "belongs to normal: and is [low, high]");
-    rules.push_back(std::move(rule));
-  }
-  return rules;
-}
-
-void check_variation(const Scenario& scenario) {
-  for (const VariationRule& rule : scenario.variation)
-    for (const std::string& value : borders(rule)) {
-      try {
-        with_draws(scenario, {{rule.parameter, value}});
-      } catch (const Error& error) {
-        fail("variation of {}: the value {} does not fit: {}", rule.parameter, value, error.what());
-      }
-    }
-}
-
-VariationDraws draw_variation(const Scenario& scenario, std::uint64_t seed, double time_s) {
-  return draws_of(scenario, seed, time_s, false);
-}
-
-VariationDraws draw_world(const Scenario& scenario, std::uint64_t seed) { return draws_of(scenario, seed, 0, true); }
-
-Scenario with_draws(const Scenario& scenario, const VariationDraws& draws) {
-  if (draws.empty()) return scenario;
+// The scenario with these values in it, read again. What is wrong in it is thrown.
+Scenario read_again(const Scenario& scenario, const VariationDraws& draws) {
   YAML::Node node = YAML::Load(scenario.text);
   node.remove("variation");
   // A weather that is drawn brings its clouds and its air, a drawn hour its sun: what the file says of them gives way.
@@ -207,8 +148,107 @@ Scenario with_draws(const Scenario& scenario, const VariationDraws& draws) {
   for (const VariationDraw& draw : draws) put(node, draw.parameter, draw.value, draw.parameter);
   YAML::Emitter text;
   text << node;
-  Scenario varied = parse_scenario(text.c_str(), scenario.name, scenario.home, scenario.file.parent_path());
+  Scenario varied = parse_scenario(text.c_str(), kDrawnText, scenario.home, scenario.file.parent_path());
   varied.file = scenario.file;
+  return varied;
+}
+
+// What is wrong with the scenario when these values stand in it: messages without name and line, which are those of
+// a text of its own.
+std::set<std::string> problems_with(const Scenario& scenario, const VariationDraws& draws) {
+  std::set<std::string> problems;
+  try {
+    read_again(scenario, draws);
+  } catch (const Error& error) {
+    std::istringstream lines(error.what());
+    for (std::string line; std::getline(lines, line);) {
+      const std::string prefix = kDrawnText + ":";
+      if (line.starts_with(prefix)) line.erase(0, line.find(' ') + 1);
+      problems.insert(line);
+    }
+  }
+  return problems;
+}
+
+// Tries the borders and choices of a rule; complains of the first that brings a problem which was not there without it.
+void check_values(const VariationRule& rule, const char* key, const Scenario& scenario,
+                  const std::set<std::string>& unvaried, YamlBlock& entry) {
+  for (const std::string& value : borders(rule))
+    for (const std::string& problem : problems_with(scenario, {{rule.parameter, value}}))
+      if (!unvaried.contains(problem))
+        return entry.complain(key, fmt::format("cannot be: the value {} does not fit: {}", value, problem));
+}
+
+}  // namespace
+
+std::vector<VariationRule> read_variation(YamlBlock& root, const Scenario& scenario) {
+  std::vector<VariationRule> rules;
+  std::vector<YamlBlock> entries = root.list("variation");
+  const auto unvaried = entries.empty() ? std::set<std::string>() : problems_with(scenario, {});
+  for (YamlBlock& entry : entries) {
+    VariationRule rule;
+    const char* distribution_key = "";
+    bool sound = true;
+    const auto complain = [&](const std::string& key, const std::string& what) {
+      sound = false;
+      entry.complain(key, what);
+    };
+    entry.get("parameter", rule.parameter);
+    if (rule.parameter.empty() && entry.sound("parameter"))
+      complain("", "needs a 'parameter', for example sky.cloud_cover");
+    if (rule.parameter.starts_with("variation") || rule.parameter == "name")
+      complain("parameter", fmt::format("'{}' cannot be varied", rule.parameter));
+    for (const auto& other : rules)
+      if (!rule.parameter.empty() && other.parameter == rule.parameter)
+        complain("parameter", fmt::format("'{}' is varied twice", rule.parameter));
+    int given = 0;
+    for (const Distribution& distribution : kDistributions) {
+      if (!entry.has(distribution.key)) continue;
+      ++given;
+      distribution_key = distribution.key;
+      rule.kind = distribution.kind;
+      if (rule.kind == Kind::kChoice)
+        entry.get(distribution.key, rule.choices);
+      else
+        entry.get(distribution.key, rule.numbers, 2);
+    }
+    entry.get("within", rule.within, 2);
+    read_every(entry, rule);
+    const auto& n = rule.numbers;
+    if (given != 1) {
+      complain("", "needs one distribution: uniform, log_uniform, integer, normal or choice");
+    } else if (!entry.sound(distribution_key)) {
+      sound = false;
+    } else if (rule.kind == Kind::kChoice) {
+      if (rule.choices.empty()) complain("choice", "is empty");
+    } else {
+      if (rule.kind == Kind::kNormal ? n[1] < 0 : n[0] > n[1])
+        complain(distribution_key,
+                 rule.kind == Kind::kNormal ? "has a negative standard deviation" : "has its borders swapped");
+      if (rule.kind == Kind::kLogUniform && n[0] <= 0) complain("log_uniform", "must lie above 0");
+      if (rule.kind == Kind::kInteger &&
+          (n[0] != std::floor(n[0]) || n[1] != std::floor(n[1]) || n[1] - n[0] > 4e9 || std::abs(n[0]) > 9e15))
+        complain("integer", "must be two whole numbers less than 4e9 apart");
+    }
+    if (!rule.within.empty() && (rule.kind != Kind::kNormal || rule.within[0] > rule.within[1]))
+      complain("within", "belongs to normal: and is [low, high]");
+    if (sound && entry.sound("parameter") && entry.sound("within"))
+      check_values(rule, distribution_key, scenario, unvaried, entry);
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+VariationDraws draw_variation(const Scenario& scenario, std::uint64_t seed, double time_s) {
+  return draws_of(scenario, seed, time_s, false);
+}
+
+VariationDraws draw_world(const Scenario& scenario, std::uint64_t seed) { return draws_of(scenario, seed, 0, true); }
+
+Scenario with_draws(const Scenario& scenario, const VariationDraws& draws) {
+  if (draws.empty()) return scenario;
+  Scenario varied = read_again(scenario, draws);
+  varied.name = scenario.name;
   varied.text = scenario.text;
   varied.variation = scenario.variation;
   return varied;

@@ -39,10 +39,9 @@ struct VariationDraw {
 };
 using VariationDraws = std::vector<VariationDraw>;
 
-/// The rules of a scenario's `variation:`; mistakes are complained of.
-std::vector<VariationRule> read_variation(YamlBlock& root);
-/// Tries the borders and choices of every rule in the scenario; throws Error naming the rule whose value does not fit.
-void check_variation(const Scenario& scenario);
+/// The rules of a scenario's `variation:`. Mistakes are complained of, also when the borders or choices of a rule do
+/// not fit the parameter: `scenario` is the one that the rules belong to (its text, file and home are used).
+std::vector<VariationRule> read_variation(YamlBlock& root, const Scenario& scenario);
 
 /// The draws in force `time_s` after the drive's begin. A pure function of its arguments: any frame's draws can be had
 /// without those before it. Numbers have six digits, so that their text is the number that was used.

@@ -9,6 +9,7 @@
 #include "bramble/core/image.hpp"
 #include "bramble/ontology/ontology.hpp"
 #include "bramble/world/path.hpp"
+#include "bramble/world/side_track.hpp"
 #include "bramble/world/terrain.hpp"
 
 namespace bramble {
@@ -77,6 +78,7 @@ struct World {
   std::vector<Instance> instances;  // instance id = kFirstScatterInstanceId + index
   Terrain terrain;
   Path path;
+  std::vector<SideTrack> forks;  ///< tracks that leave the path; nobody drives them
   Sky sky;
 
   /// Triangles as a viewer meets them: each instance counted with its mesh.

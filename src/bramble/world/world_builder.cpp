@@ -94,7 +94,8 @@ World grow_world(const Scenario& scenario, World stock, const std::vector<WorldA
 
   world.path = make_path_loop(scenario.path, scenario.path.seed ? scenario.path.seed : scenario.seed);
   const Terrain stock_terrain = world.terrain;
-  world.terrain = make_terrain(scenario, world.path);
+  world.forks = make_forks(scenario, world.path);
+  world.terrain = make_terrain(scenario, world.path, world.forks);
   world.terrain.grass_material = stock_terrain.grass_material;
   world.terrain.dirt_material = stock_terrain.dirt_material;
   world.terrain.water_material = stock_terrain.water_material;
@@ -106,7 +107,7 @@ World grow_world(const Scenario& scenario, World stock, const std::vector<WorldA
   tint(world, world.terrain.water_material, scenario.ground.water_tint);
 
   const PathField field(world.path, world.terrain.size_m);
-  world.instances = scatter(scenario, world.terrain, field, chosen);
+  world.instances = scatter(scenario, world.terrain, field, chosen, world.forks);
   world.sky = make_sky(scenario.sky, scenario.seed);
   return world;
 }
@@ -140,6 +141,8 @@ std::uint64_t fingerprint(const World& world) {
   print.add(world.terrain.heights);
   print.add(world.terrain.cover.data);
   print.add_value(world.terrain.water_level_m);
+  print.add(world.terrain.local_water);
+  print.add_value(world.terrain.tint_drift);
   for (const auto& point : world.path.points) print.add(point.data(), 3);
   for (const ImageU8& texture : world.textures) print.add(texture.data);
   for (const Material& material : world.materials) {
