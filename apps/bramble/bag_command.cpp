@@ -1,9 +1,12 @@
 #include <cstdio>
 
+#include "bag_options.hpp"
 #include "bramble/bag/bag_check.hpp"
 #include "bramble/bag/bag_reader.hpp"
 #include "bramble/bag/bag_writer.hpp"
+#include "bramble/bag/metadata.hpp"
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/log.hpp"
 #include "bramble/core/progress.hpp"
@@ -20,7 +23,9 @@ struct BagCommandOptions {
   std::filesystem::path bag;
   std::filesystem::path output;
   std::vector<std::string> topics;
-  std::string ros_distro = "humble";
+  std::vector<std::filesystem::path> bags;  // merge
+  BagOptions to;                            // of what is written
+  double from_s = 0, until_s = 1e18;        // since the bag's start
   bool decode = false;
   bool recover = false;
 };
@@ -99,20 +104,91 @@ void print_dump(const BagCommandOptions& options) {
 
 void convert(const BagCommandOptions& options) {
   BagReader reader(options.bag, options.topics, options.recover ? Damage::kRecover : Damage::kRefuse);
-  BagOptions to;
-  to.ros_distro = options.ros_distro;
-  BagWriter writer(options.output, to);
+  BagWriter writer(options.output, options.to);
   for (const auto& topic : reader.topics()) writer.add_topic(topic);
   Progress progress("converting", options.topics.empty() ? reader.metadata().message_count : 0);
-  const std::vector<Sink*> sinks = {&writer};
-  const auto count = pump(reader, sinks, [&](const Message&) {
+  while (const auto message = reader.next()) {
+    throw_if_interrupted();
     progress.advance();
-    return true;
-  });
+    const double at_s = seconds(message->stamp_ns - reader.metadata().start_ns);
+    // What is latched (calibration, static transforms) belongs to every part of a bag.
+    if ((at_s >= options.from_s || message->topic.latched) && at_s < options.until_s) writer.write(*message);
+  }
   writer.close();
   progress.finish();
   for (const auto& line : reader.damage()) spdlog::warn("{}", line);
-  fmt::print("{}: {} messages\n", options.output.string(), count);
+  fmt::print("{}: {} messages\n", options.output.string(), writer.message_count());
+}
+
+// Several bags into one, by time; of equal times the bag named first comes first.
+void merge(const BagCommandOptions& options) {
+  std::vector<std::unique_ptr<BagReader>> readers;
+  std::vector<std::optional<Message>> heads;
+  std::uint64_t total = 0;
+  BagWriter writer(options.output, options.to);
+  for (const auto& bag : options.bags) {
+    readers.push_back(std::make_unique<BagReader>(bag));
+    for (const auto& topic : readers.back()->topics()) {
+      for (std::size_t i = 0; i + 1 < readers.size(); ++i)
+        for (const auto& other : readers[i]->topics())
+          if (other.name == topic.name && other.type != topic.type)
+            fail("{} is {} in {}, but {} in {}; bags that differ so cannot be merged", topic.name, other.type,
+                 options.bags[i].string(), topic.type, bag.string());
+      writer.add_topic(topic);
+    }
+    total += readers.back()->metadata().message_count;
+    heads.push_back(readers.back()->next());
+  }
+  Progress progress("merging", total);
+  for (;;) {
+    throw_if_interrupted();
+    std::size_t first = heads.size();
+    for (std::size_t i = 0; i < heads.size(); ++i)
+      if (heads[i] && (first == heads.size() || heads[i]->stamp_ns < heads[first]->stamp_ns)) first = i;
+    if (first == heads.size()) break;
+    writer.write(*heads[first]);
+    heads[first] = readers[first]->next();
+    progress.advance();
+  }
+  writer.close();
+  progress.finish();
+  fmt::print("{}: {} messages of {} bags\n", options.output.string(), writer.message_count(), options.bags.size());
+}
+
+void reindex(const BagCommandOptions& options) {
+  const auto file = options.bag / "metadata.yaml";
+  if (!std::filesystem::is_directory(options.bag)) fail("{} is no folder of a bag", options.bag.string());
+  // The old index is no longer believed, and kept until the new one is there.
+  BagMetadata metadata;
+  StampNs end_ns = 0;
+  bool first = true;
+  for (const auto& storage : BagReader::storage_files(options.bag)) {
+    const BagReader reader(storage, {}, options.recover ? Damage::kRecover : Damage::kRefuse);
+    const BagMetadata& content = reader.metadata();
+    for (const auto& line : reader.damage()) spdlog::warn("{}", line);
+    metadata.storage = content.storage;
+    metadata.files.push_back(storage.filename().string());
+    metadata.spans.push_back({content.start_ns, content.duration_ns, content.message_count});
+    for (const auto& topic : content.topics) {
+      const auto same = std::find_if(metadata.topics.begin(), metadata.topics.end(),
+                                     [&](const auto& other) { return other.info.name == topic.info.name; });
+      if (same == metadata.topics.end())
+        metadata.topics.push_back(topic);
+      else
+        same->message_count += topic.message_count;
+    }
+    if (content.message_count == 0) continue;
+    const StampNs end = content.start_ns + content.duration_ns;
+    metadata.start_ns = first ? content.start_ns : std::min(metadata.start_ns, content.start_ns);
+    end_ns = first ? end : std::max(end_ns, end);
+    first = false;
+    metadata.message_count += content.message_count;
+  }
+  metadata.duration_ns = first ? 0 : duration_between(metadata.start_ns, end_ns);
+  metadata.ros_distro = options.to.ros_distro;
+  metadata.version = options.to.ros_distro == "jazzy" ? 9 : 5;
+  write_file_atomically(file, bag_metadata_yaml(metadata));
+  fmt::print("{}: {} messages in {} files\n", file.string(), metadata.message_count, metadata.files.size());
 }
 
 }  // namespace
@@ -125,7 +201,7 @@ void add_bag_command(CLI::App& app, CommonOptions& common) {
   const auto add = [&](const char* name, const char* help, const char* footer) {
     auto* sub = cmd->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("bag", options->bag, "rosbag2 folder, or its .db3 file")->required()->type_name("BAG");
+    sub->add_option("bag", options->bag, "rosbag2 folder, or its .db3 or .mcap file")->required()->type_name("BAG");
     sub->footer(footer);
     return sub;
   };
@@ -145,16 +221,34 @@ void add_bag_command(CLI::App& app, CommonOptions& common) {
   dump->add_flag("--recover", options->recover, "read on after damage");
   dump->callback([options] { print_dump(*options); });
 
+  const auto add_writing = [options](CLI::App& sub) {
+    sub.add_option("-o,--output", options->output, "folder to make")->required()->type_name("NAME");
+    add_bag_options(sub, options->to);
+  };
   auto* conversion = add(
-      "convert", "Write a bag anew: another ROS 2 version, fewer topics, unpacked, or what is whole of a damaged one",
-      "Examples:\n  bramble bag convert drive -o drive_jazzy --ros-distro jazzy\n"
+      "convert", "Write a bag anew: another storage or ROS 2 version, fewer topics, or what is whole of a damaged one",
+      "Examples:\n  bramble bag convert drive -o drive_jazzy --ros-distro jazzy -s mcap\n"
       "  bramble bag convert broken -o rescued --recover");
-  conversion->add_option("-o,--output", options->output, "folder to make")->required()->type_name("NAME");
+  add_writing(*conversion);
   conversion->add_option("--topic", options->topics, "only these topics")->type_name("TOPIC");
-  conversion->add_option("--ros-distro", options->ros_distro, "layout to write")
-      ->check(CLI::IsMember({"humble", "jazzy"}))
-      ->capture_default_str();
   conversion->add_flag("--recover", options->recover, "keep what is whole of a damaged bag");
+  auto* cut = add("cut", "A part of a bag by time", "Examples:\n  bramble bag cut drive -o part --from 10 --until 25");
+  add_writing(*cut);
+  cut->add_option("--from", options->from_s, "seconds after the bag's start")->check(CLI::NonNegativeNumber);
+  cut->add_option("--until", options->until_s, "seconds after the bag's start, not included")
+      ->check(CLI::PositiveNumber);
+  cut->add_option("--topic", options->topics, "only these topics")->type_name("TOPIC");
+  cut->callback([options] { convert(*options); });
+  auto* merging = cmd->add_subcommand("merge", "Several bags into one, by time");
+  merging->fallthrough();
+  merging->add_option("bags", options->bags, "rosbag2 folders or files")->required()->type_name("BAG");
+  add_writing(*merging);
+  merging->footer("Examples:\n  bramble bag merge cameras lidars -o all -s mcap");
+  merging->callback([options] { merge(*options); });
+  auto* reindexing = add("reindex", "Make metadata.yaml anew from the files of a bag (as ros2 bag reindex)",
+                         "Examples:\n  bramble bag reindex killed\n  bramble bag reindex cut --recover");
+  reindexing->add_flag("--recover", options->recover, "count what is whole of damaged files");
+  reindexing->callback([options] { reindex(*options); });
   conversion->callback([options] { convert(*options); });
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "bag_options.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
@@ -63,7 +64,7 @@ void claim(const fs::path& folder, const DrivePlan& plan) {
 }
 
 nlohmann::json record(const fs::path& folder, const DrivePlan& plan, const PlannedDrive& drive, Worlds& worlds,
-                      const std::string& distro) {
+                      const BagOptions& bag) {
   const auto simulation = [&](std::int64_t first_frame, bool continued) {
     const Worlds::Open& open = worlds.open(drive);
     SimulationOptions options;
@@ -81,7 +82,7 @@ nlohmann::json record(const fs::path& folder, const DrivePlan& plan, const Plann
     return make_simulation(open.scenario, open.world, plan.vehicle, options, open.renderer, drive.variation_seed);
   };
   const RecordedDrive made =
-      record_drive(folder / drive.name, simulation, drive.samples, plan.sensor_every, plan.samples_per_file, distro);
+      record_drive(folder / drive.name, simulation, drive.samples, plan.sensor_every, plan.samples_per_file, bag);
   fmt::print("{:<20} {:>6} samples  {:>8} messages{}\n", drive.name, made.samples, made.messages,
              made.was_complete     ? "  (was complete)"
              : made.resumed_at > 0 ? fmt::format("  (taken up at sample {})", made.resumed_at)
@@ -129,7 +130,7 @@ void add_drive_command(CLI::App& app, CommonOptions& common) {
     fs::path plan = "reference", output;
     std::vector<std::string> only;
     int jobs = 1;
-    std::string distro = "humble";
+    BagOptions bag;
   };
   auto options = std::make_shared<Options>();
   auto* cmd = app.add_subcommand("drive", "Record the drives of a plan, each into a bag; can be taken up after a kill");
@@ -140,9 +141,7 @@ void add_drive_command(CLI::App& app, CommonOptions& common) {
   cmd->add_option("-j,--jobs", options->jobs, "drives at the same time, each in a process of its own")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  cmd->add_option("--distro", options->distro, "layout of the bags")
-      ->check(CLI::IsMember({"humble", "jazzy"}))
-      ->capture_default_str();
+  add_bag_options(*cmd, options->bag);
   cmd->footer(
       "The reference's three drives (training, validation, test; 1,886, 405 and 1,827 samples at 1024x768) and a short "
       "plan:\n  bramble drive reference -o bags\n  bramble drive short -o bags/short -j 3");
@@ -166,13 +165,14 @@ void add_drive_command(CLI::App& app, CommonOptions& common) {
       std::vector<std::vector<std::string>> commands;
       for (const PlannedDrive& drive : plan.drives)
         commands.push_back({"bramble", "--threads", std::to_string(threads), "drive", file.string(), "-o",
-                            options->output.string(), "--distro", options->distro, "--only", drive.name});
+                            options->output.string(), "--ros-distro", options->bag.ros_distro, "-s",
+                            options->bag.storage, "--only", drive.name});
       return run_in_processes(commands, options->jobs);
     }
     Worlds worlds;
     nlohmann::json figures = nlohmann::json::array();
     for (const PlannedDrive& drive : plan.drives)
-      figures.push_back(record(options->output, plan, drive, worlds, options->distro));
+      figures.push_back(record(options->output, plan, drive, worlds, options->bag));
     write_json(common, figures);
   });
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "bag_options.hpp"
 #include "bramble/bag/bag_writer.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -18,9 +19,10 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     std::string output;
     std::string source = "sim:meadow";
     std::vector<std::string> topics;
+    std::string regex;
     bool all = false;
     double duration_s = 0;
-    std::string distro = "humble";
+    BagOptions bag;
     DriveOptions drive;
   };
   auto options = std::make_shared<Options>();
@@ -31,9 +33,8 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
   cmd->add_option("--source", options->source, "where topics come from: sim:SCENARIO")->capture_default_str();
   cmd->add_option("-d,--duration", options->duration_s, "stop after this many simulated seconds")
       ->check(CLI::PositiveNumber);
-  cmd->add_option("--distro", options->distro, "layout of the bag")
-      ->check(CLI::IsMember({"humble", "jazzy"}))
-      ->capture_default_str();
+  cmd->add_option("-e,--regex", options->regex, "record topics whose whole name matches");
+  add_bag_options(*cmd, options->bag);
   add_drive_options(*cmd, options->drive);
   cmd->footer(
       "Without --frames and -d: a trace is recorded whole, another drive for 600 frames (30 s).\n"
@@ -42,8 +43,8 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
       "/carla/hero/semantic_segmentation_front/image\n"
       "  bramble record -o bags/all -a --source sim:scenarios/tiny.yaml --driver reverse -d 10");
   cmd->callback([options, &common] {
-    if (options->topics.empty() && !options->all)
-      throw CLI::RequiredError("TOPIC: name the topics to record, or -a for all of them");
+    if (options->topics.empty() && !options->all && options->regex.empty())
+      throw CLI::RequiredError("TOPIC: name the topics to record, or -e REGEX, or -a for all of them");
     if (!options->source.starts_with("sim:"))
       fail("there is no source '{}'; sources: sim:SCENARIO (for example sim:meadow)", options->source);
     DriveOptions& drive = options->drive;
@@ -53,6 +54,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     }
     if (drive.simulation.frames == 0 && !drive.simulation.driver.starts_with("trace:")) drive.simulation.frames = 600;
     drive.simulation.topics = options->all ? std::vector<std::string>{} : options->topics;
+    if (!options->all) drive.simulation.topic_pattern = options->regex;
     if (std::filesystem::exists(options->output))
       fail("{} exists already; choose another name or remove it", options->output);
 
@@ -61,11 +63,9 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     const std::uint64_t bytes = simulation->bytes_per_frame() * static_cast<std::uint64_t>(frames);
     require_free_space(options->output, bytes + bytes / 50, "the bag");
 
-    BagOptions bag_options;
-    bag_options.ros_distro = options->distro;
-    BagWriter bag(options->output, bag_options);
+    BagWriter bag(options->output, options->bag);
     for (const TopicInfo& topic : simulation->topics())
-      if (topic_wanted(topic.name, drive.simulation.topics)) bag.add_topic(topic);
+      if (simulation->wants(topic.name)) bag.add_topic(topic);
     const auto begin = std::chrono::steady_clock::now();
     std::int64_t recorded = 0;
     bool stopped = false;

@@ -206,6 +206,12 @@ BagReader::BagReader(const fs::path& bag, std::vector<std::string> wanted, Damag
 }
 BagReader::~BagReader() = default;
 
+std::vector<fs::path> BagReader::storage_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& name : list_storage_files(folder)) files.push_back(folder / name);
+  return files;
+}
+
 std::vector<TopicInfo> BagReader::topics() const {
   std::vector<TopicInfo> topics;
   for (const auto& topic : impl_->metadata.topics)

@@ -29,6 +29,9 @@ class BagReader final : public Source {
                      Damage damage = Damage::kRefuse);
   ~BagReader() override;
 
+  /// Storage files in a folder, in the order of their numbers, whatever metadata.yaml says.
+  static std::vector<std::filesystem::path> storage_files(const std::filesystem::path& folder);
+
   std::vector<TopicInfo> topics() const override;
   /// Throws Error naming the file, and how many messages were read before, when the database is damaged (kRefuse).
   std::optional<Message> next() override;

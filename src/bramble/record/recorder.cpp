@@ -1,7 +1,6 @@
 #include "bramble/record/recorder.hpp"
 
 #include "bramble/bag/bag_reader.hpp"
-#include "bramble/bag/bag_writer.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
@@ -12,7 +11,7 @@ namespace bramble {
 namespace fs = std::filesystem;
 
 RecordedDrive record_drive(const fs::path& folder, const SimulationFactory& simulation, std::int64_t samples,
-                           int sensor_every, std::int64_t samples_per_file, const std::string& ros_distro) {
+                           int sensor_every, std::int64_t samples_per_file, BagOptions options) {
   const fs::path draft = folder.parent_path() / ".unfinished" / folder.filename();
   RecordedDrive result;
   result.samples = samples;
@@ -22,8 +21,6 @@ RecordedDrive record_drive(const fs::path& folder, const SimulationFactory& simu
     result.messages = BagReader(folder).metadata().message_count;
     return result;
   }
-  BagOptions options;
-  options.ros_distro = ros_distro;
   options.resume = true;
   BagWriter bag(draft, options);
   result.resumed_at = std::min(samples, static_cast<std::int64_t>(bag.whole_files()) * samples_per_file);

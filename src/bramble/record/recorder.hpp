@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bramble/bag/bag_writer.hpp"
 #include "bramble/sim/simulation.hpp"
 
 namespace bramble {
@@ -24,7 +25,6 @@ struct RecordedDrive {
 /// goes on, and the bag is the same, byte for byte, as that of an undisturbed call. The bag is made as
 /// PARENT/.unfinished/NAME and moved when it is whole. Throws what simulation and bag throw, and Interrupted.
 RecordedDrive record_drive(const std::filesystem::path& folder, const SimulationFactory& simulation,
-                           std::int64_t samples, int sensor_every, std::int64_t samples_per_file,
-                           const std::string& ros_distro = "humble");
+                           std::int64_t samples, int sensor_every, std::int64_t samples_per_file, BagOptions bag = {});
 
 }  // namespace bramble

@@ -23,8 +23,15 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
   if (!options_.quality.empty()) rig_.set_quality(options_.quality);
   if (options_.camera.distortion != std::array<double, 5>{}) rig_.distort_cameras(options_.camera.distortion);
   list_publications();
+  if (!options_.topic_pattern.empty()) {
+    try {
+      pattern_ = std::regex(options_.topic_pattern);
+    } catch (const std::regex_error& error) {
+      fail("'{}' is no regular expression for topics: {}", options_.topic_pattern, error.what());
+    }
+  }
   if (std::find(options_.topics.begin(), options_.topics.end(), kVariationTopic) == options_.topics.end())
-    require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
+    check_topics();
   choose_publications();
   plan_views();
   frame_.readings.resize(rig_.sensors.size());
@@ -73,17 +80,14 @@ void Simulation::choose_publications() {
   wanted_.clear();
   needed_.assign(rig_.sensors.size(), false);
   for (std::size_t i = 0; i < publications_.size(); ++i) {
-    if (!topic_wanted(publications_[i].topic.name, options_.topics)) continue;
+    if (!wants(publications_[i].topic.name)) continue;
     wanted_.push_back(i);
     for (const std::size_t sensor : publications_[i].sensors) needed_[sensor] = true;
   }
 }
 
 void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
-  const auto check = [this] {
-    require_topics(topics(), options_.topics, fmt::format("the simulation of '{}'", world_->name));
-  };
-  if (scenario.variation.empty()) return check();
+  if (scenario.variation.empty()) return check_topics();
   varied_ = scenario;
   sky_in_force_ = scenario.sky;
   variation_seed_ = seed;
@@ -101,7 +105,7 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   const auto first_sensor = std::find_if(publications_.begin(), publications_.end(),
                                          [](const Publication& other) { return !other.sensors.empty(); });
   publications_.insert(first_sensor, std::move(p));
-  check();
+  check_topics();
   choose_publications();
 }
 
@@ -125,7 +129,20 @@ std::vector<TopicInfo> Simulation::topics() const {
   return result;
 }
 
-bool Simulation::wants(const std::string& topic) const { return topic_wanted(topic, options_.topics); }
+bool Simulation::wants(const std::string& topic) const {
+  if (pattern_ && std::regex_match(topic, *pattern_)) return true;
+  return pattern_ && options_.topics.empty() ? false : topic_wanted(topic, options_.topics);
+}
+
+void Simulation::check_topics() const {
+  const std::vector<TopicInfo> there = topics();
+  require_topics(there, options_.topics, fmt::format("the simulation of '{}'", world_->name));
+  if (!pattern_ || std::any_of(there.begin(), there.end(), [&](const auto& topic) { return wants(topic.name); }))
+    return;
+  std::vector<std::string> names;
+  for (const TopicInfo& topic : there) names.push_back(topic.name);
+  fail("no topic of the simulation matches '{}'; topics: {}", options_.topic_pattern, fmt::join(names, ", "));
+}
 
 std::size_t Simulation::sensor_index(const std::string& id) const {
   std::vector<std::string> ids;

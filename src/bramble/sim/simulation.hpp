@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace bramble {
 struct SimulationOptions {
   std::string driver = "autopilot";  ///< see make_driver
   std::vector<std::string> topics;   ///< only these are made, and only the sensors they need are rendered; empty: all
+  std::string topic_pattern;         ///< regular expression: those, too, whose whole name matches; empty: none
   std::int64_t frames = 0;           ///< 0: until the driver is done (endless but for a trace)
   int width = 0, height = 0;         ///< of every camera; 0: as the rig says
   int sensor_every = 1;              ///< cameras and LiDARs deliver in every n-th frame, from the first on
@@ -107,6 +109,7 @@ class Simulation final : public Source {
     CameraFrame frame;
   };
   void list_publications();
+  void check_topics() const;
   void choose_publications();
   void draw();
   void list_sensor(std::size_t index);
@@ -124,6 +127,7 @@ class Simulation final : public Source {
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
   std::vector<Publication> publications_;  // all, in order
+  std::optional<std::regex> pattern_;      // of options_.topic_pattern
   std::vector<std::size_t> wanted_;        // of these
   std::vector<bool> needed_;               // per sensor
   std::vector<View> views_;

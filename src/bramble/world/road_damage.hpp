@@ -23,9 +23,9 @@ struct Puddle {
 
 /// A cut that running water made across the path.
 struct Washout {
-  Eigen::Vector2d centre;    // metres, M; on the path
-  Eigen::Vector2d downhill;  // unit
-  double depth_m = 0;        // on the path
+  Eigen::Vector2d centre{0, 0};    // metres, M; on the path
+  Eigen::Vector2d downhill{1, 0};  // unit
+  double depth_m = 0;              // on the path
   /// Depth of the cut at (x, y) [m], 0 away from it.
   double cut(double x, double y, const Noise& winding) const;
 };

@@ -51,7 +51,7 @@ Course follow(const Scenario& scenario, const Path& loop, const std::vector<Pond
                          ground(p.x(), p.y() + kReach) - ground(p.x(), p.y() - kReach));
     Vector2d wanted = (down ? -1 : 1) * slope / (2 * kReach);
     wanted *= std::min(1.0, 12 * wanted.norm()) / std::max(1e-9, wanted.norm());
-    Vector2d away;
+    Vector2d away = Vector2d::Zero();
     const double to_path = nearest_distance(loop.points, p, &away);
     if (s > 8) wanted += 1.6 * smoothstep(14, 5, to_path) * away;
     for (const Pond& pond : ponds)
@@ -99,8 +99,8 @@ Path across(const Scenario& scenario, const StreamScenario& given, const Path& l
             const std::function<double(double, double)>& ground, const Noise& meander, bool& into_pond) {
   // 1. The ford: within 40 m the place where the land falls away most on one side, and the path runs level.
   double best = -1e9;
-  Eigen::Vector3d ford;
-  Vector2d downhill;
+  Eigen::Vector3d ford = loop.points.front();
+  Vector2d downhill = Vector2d::UnitX();
   for (double off = -40; off <= 40; off += 2) {
     const double s = given.at * loop.length_m() + off;
     const Eigen::Vector3d p = loop.point_at(s), tangent = loop.tangent_at(s);

@@ -1,0 +1,22 @@
+#include "bag_options.hpp"
+
+namespace bramble {
+
+void add_bag_options(CLI::App& cmd, BagOptions& options) {
+  cmd.add_option("-s,--storage", options.storage, "how the bag is stored")
+      ->check(CLI::IsMember({"sqlite3", "mcap"}))
+      ->capture_default_str();
+  cmd.add_option("--compression-format", options.compression, "compress the chunks of an MCAP bag")
+      ->check(CLI::IsMember({"zstd"}));
+  cmd.add_option("-b,--max-bag-size", options.split_bytes, "begin another file after this many bytes of messages");
+  cmd.add_option_function<double>(
+         "--max-bag-duration", [&options](double s) { options.split_ns = static_cast<std::int64_t>(s * 1e9); },
+         "begin another file after this many seconds")
+      ->check(CLI::PositiveNumber);
+  cmd.add_option("--ros-distro,--distro", options.ros_distro,
+                 "layout of the bag: humble is read by all that came later")
+      ->check(CLI::IsMember({"humble", "jazzy"}))
+      ->capture_default_str();
+}
+
+}  // namespace bramble
