@@ -143,8 +143,8 @@ void add_drive_command(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   add_bag_options(*cmd, options->bag);
   cmd->footer(
-      "The reference's three drives (training, validation, test; 1,886, 405 and 1,827 samples at 1024x768) and a short "
-      "plan:\n  bramble drive reference -o bags\n  bramble drive short -o bags/short -j 3");
+      "The plan «reference» has the reference's three drives: 1,886, 405 and 1,827 samples at 1024x768.\n"
+      "Examples:\n  bramble drive reference -o bags\n  bramble drive my_plan.yaml -o bags/mine -j 3 -s mcap");
   cmd->callback([options, &common] {
     const fs::path file = find_shipped(options->plan, "scenarios", ".yaml");
     DrivePlan plan = load_drive_plan(file, home_folder());

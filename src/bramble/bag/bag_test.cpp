@@ -101,6 +101,108 @@ TEST_F(BagTest, RoundTripKeepsEverything) {
   }
 }
 
+TEST_F(BagTest, McapKeepsEverything) {
+  for (const std::string distro : {"humble", "jazzy"})
+    for (const std::string compression : {"", "zstd"}) {
+      const fs::path folder = folder_ / (distro + compression);
+      BagOptions options;
+      options.ros_distro = distro;
+      options.storage = "mcap";
+      options.compression = compression;
+      BagWriter writer(folder, options);
+      writer.add_topic({"/silent", "std_msgs/msg/String", false});
+      for (int i = 0; i < 20; ++i) {
+        writer.write(clock_message(i));
+        writer.write(image_message(i, i == 7 ? 3'000'000 : 60'000));
+      }
+      writer.close();
+      const fs::path file = folder / (folder.filename().string() + "_0.mcap");
+      ASSERT_TRUE(fs::exists(file));
+      for (const fs::path& place : {folder, file}) {
+        BagReader reader(place);
+        EXPECT_EQ(reader.metadata().storage, "mcap");
+        EXPECT_EQ(reader.metadata().message_count, 40U);
+        EXPECT_EQ(reader.metadata().duration_ns, 19 * 50'000'000LL);
+        ASSERT_EQ(reader.topics().size(), 3U) << "the silent one is known, too";
+        for (int i = 0; i < 20; ++i)
+          for (const auto& expected : {clock_message(i), image_message(i, i == 7 ? 3'000'000 : 60'000)}) {
+            const auto message = reader.next();
+            ASSERT_TRUE(message) << i;
+            EXPECT_EQ(message->topic, expected.topic);
+            EXPECT_EQ(message->stamp_ns, expected.stamp_ns);
+            EXPECT_EQ(*message->cdr, *expected.cdr);
+          }
+        EXPECT_FALSE(reader.next());
+      }
+      BagReader clocks(folder, {"/clock"});
+      EXPECT_EQ(read_all(clocks), 20);
+    }
+}
+
+TEST_F(BagTest, CutMcapGivesWhatIsWhole) {
+  for (const std::string compression : {"", "zstd"}) {
+    const fs::path folder = folder_ / ("whole" + compression);
+    BagOptions options;
+    options.storage = "mcap";
+    options.compression = compression;
+    BagWriter writer(folder, options);
+    for (int i = 0; i < 40; ++i) writer.write(image_message(i, 100'000));
+    writer.close();
+    const auto bytes = read_file(folder / (folder.filename().string() + "_0.mcap"));
+    int before = 0;
+    for (const double share : {0.0, 0.0001, 0.2, 0.5, 0.77, 0.95, 0.9999}) {
+      const fs::path cut = folder_ / "cut.mcap";
+      const auto size = static_cast<std::size_t>(share * static_cast<double>(bytes.size()));
+      std::ofstream(cut, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<long>(size));
+      EXPECT_NE(message_of([&] {
+                  BagReader reader(cut);
+                  read_all(reader);
+                }),
+                "no error")
+          << share;
+      BagReader reader(cut, {}, Damage::kRecover);
+      int found = 0;
+      while (const auto message = reader.next()) EXPECT_EQ(*message->cdr, *image_message(found++, 100'000).cdr);
+      EXPECT_GE(found, before);
+      EXPECT_GE(found, static_cast<int>(40 * share) - (compression.empty() ? 2 : 12)) << "a chunk holds ten";
+      EXPECT_FALSE(reader.damage().empty());
+      before = found;
+    }
+  }
+}
+
+TEST_F(BagTest, ChangedMcapNeverCrashes) {
+  const fs::path folder = folder_ / "bag";
+  BagOptions options;
+  options.storage = "mcap";
+  options.compression = "zstd";
+  BagWriter writer(folder, options);
+  for (int i = 0; i < 6; ++i) {
+    writer.write(clock_message(i));
+    writer.write(image_message(i, 2000));
+  }
+  writer.close();
+  auto bytes = read_file(folder / "bag_0.mcap");
+  Random random(3);
+  int refused = 0;
+  for (int turn = 0; turn < 1500; ++turn) {
+    auto changed = bytes;
+    for (int k = 0; k < 3; ++k)
+      changed[random.below(static_cast<std::uint32_t>(changed.size()))] = static_cast<std::uint8_t>(random.below(256));
+    const fs::path file = folder_ / "changed.mcap";
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(changed.data()), static_cast<long>(changed.size()));
+    for (const Damage damage : {Damage::kRefuse, Damage::kRecover}) try {
+        BagReader reader(file, {}, damage);
+        EXPECT_LE(read_all(reader), 12);
+      } catch (const Error&) {
+        refused += damage == Damage::kRefuse;
+        EXPECT_EQ(damage, Damage::kRefuse) << "recovery does not give up";
+      }
+  }
+  EXPECT_GT(refused, 300);
+}
+
 TEST_F(BagTest, SplitsByTimeAndBySize) {
   for (const bool by_time : {true, false}) {
     const fs::path folder = folder_ / (by_time ? "time" : "size");

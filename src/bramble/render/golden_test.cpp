@@ -51,6 +51,8 @@ struct Case {
   void (*change)(World&, CameraModel&, FrameRequest&);
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }  // GoogleTest looks for this name
+
 class Golden : public testing::TestWithParam<Case> {};
 
 TEST_P(Golden, PictureStays) {

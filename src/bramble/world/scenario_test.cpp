@@ -198,6 +198,7 @@ TEST(Scenario, EveryShippedFileLoads) {
   int count = 0;
   for (const auto& entry : fs::directory_iterator(kHome / "scenarios")) {
     if (entry.path().extension() != ".yaml") continue;
+    if (read_text_file(entry.path()).find("\ndrives:") != std::string::npos) continue;  // a plan of drives
     EXPECT_NO_THROW(load_scenario(entry.path(), kHome)) << entry.path();
     ++count;
   }
