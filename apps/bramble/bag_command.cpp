@@ -160,31 +160,11 @@ void reindex(const BagCommandOptions& options) {
   if (!std::filesystem::is_directory(options.bag)) fail("{} is no folder of a bag", options.bag.string());
   // The old index is no longer believed, and kept until the new one is there.
   BagMetadata metadata;
-  StampNs end_ns = 0;
-  bool first = true;
   for (const auto& storage : BagReader::storage_files(options.bag)) {
     const BagReader reader(storage, {}, options.recover ? Damage::kRecover : Damage::kRefuse);
-    const BagMetadata& content = reader.metadata();
     for (const auto& line : reader.damage()) spdlog::warn("{}", line);
-    metadata.storage = content.storage;
-    metadata.files.push_back(storage.filename().string());
-    metadata.spans.push_back({content.start_ns, content.duration_ns, content.message_count});
-    for (const auto& topic : content.topics) {
-      const auto same = std::find_if(metadata.topics.begin(), metadata.topics.end(),
-                                     [&](const auto& other) { return other.info.name == topic.info.name; });
-      if (same == metadata.topics.end())
-        metadata.topics.push_back(topic);
-      else
-        same->message_count += topic.message_count;
-    }
-    if (content.message_count == 0) continue;
-    const StampNs end = content.start_ns + content.duration_ns;
-    metadata.start_ns = first ? content.start_ns : std::min(metadata.start_ns, content.start_ns);
-    end_ns = first ? end : std::max(end_ns, end);
-    first = false;
-    metadata.message_count += content.message_count;
+    add_file(metadata, storage.filename().string(), reader.metadata());
   }
-  metadata.duration_ns = first ? 0 : duration_between(metadata.start_ns, end_ns);
   metadata.ros_distro = options.to.ros_distro;
   metadata.version = options.to.ros_distro == "jazzy" ? 9 : 5;
   write_file_atomically(file, bag_metadata_yaml(metadata));

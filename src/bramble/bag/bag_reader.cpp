@@ -96,31 +96,14 @@ struct BagReader::Impl {
     const auto reader = open_storage(name);
     const BagMetadata content = reader->content();
     damage.insert(damage.end(), reader->damage().begin(), reader->damage().end());
-    metadata.storage = content.storage;
-    for (const BagTopic& topic : content.topics) {
-      const auto same = std::find_if(metadata.topics.begin(), metadata.topics.end(),
-                                     [&](const auto& t) { return t.info.name == topic.info.name; });
-      if (same == metadata.topics.end())
-        metadata.topics.push_back(topic);
-      else
-        same->message_count += topic.message_count;
-    }
-    if (content.message_count == 0) return;
-    const StampNs end = content.start_ns + content.duration_ns;
-    const bool empty = metadata.message_count == 0;
-    end_ns = empty ? end : std::max(end_ns, end);
-    metadata.start_ns = empty ? content.start_ns : std::min(metadata.start_ns, content.start_ns);
-    metadata.message_count += content.message_count;
-    metadata.duration_ns = duration_between(metadata.start_ns, end_ns);
+    add_file(metadata, name, content);
   }
-  StampNs end_ns = 0;
 
   void list_files_without_metadata() {
     metadata = {};
-    metadata.files = list_storage_files(folder);
-    if (metadata.files.empty())
-      fail("{} is not a bag: it has neither metadata.yaml nor .db3 or .mcap files", folder.string());
-    for (const auto& file : metadata.files) note_damage([&] { add_content_of(file); });
+    const auto files = list_storage_files(folder);
+    if (files.empty()) fail("{} is not a bag: it has neither metadata.yaml nor .db3 or .mcap files", folder.string());
+    for (const auto& file : files) note_damage([&] { add_content_of(file); });
   }
 
   // Runs a step; its Error is passed on, or noted when recovering.
@@ -141,8 +124,7 @@ struct BagReader::Impl {
       if (!is_storage_name(path.filename().string()))
         fail("{} is not a rosbag2 folder, .db3 or .mcap file (ROS 1 bags are not read by this version)", path.string());
       folder = path.parent_path();
-      metadata.files = {path.filename().string()};
-      note_damage([&] { add_content_of(metadata.files[0]); });
+      note_damage([&] { add_content_of(path.filename().string()); });
     } else {
       folder = path;
       bool indexed = false;

@@ -60,21 +60,11 @@ struct BagWriter::Impl {
     if (files == 0) return;
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(folder / (file_name(files - 1) + suffix));
     for (std::size_t i = 0; i + 1 < files; ++i) {
-      BagReader whole(folder / file_name(i));
-      const BagMetadata& content = whole.metadata();
-      for (const BagTopic& topic : content.topics) {
-        const auto [at, fresh] = topic_index.emplace(topic.info.name, metadata.topics.size());
-        if (fresh) metadata.topics.push_back({topic.info, "cdr", 0});
-        metadata.topics[at->second].message_count += topic.message_count;
-      }
-      if (metadata.message_count == 0) metadata.start_ns = content.start_ns;
-      metadata.start_ns = std::min(metadata.start_ns, content.start_ns);
-      last_stamp_ns = std::max(last_stamp_ns, content.start_ns + content.duration_ns);
-      metadata.message_count += content.message_count;
-      metadata.files.push_back(file_name(i));
-      metadata.spans.push_back({content.start_ns, content.duration_ns, content.message_count});
+      const BagReader whole(folder / file_name(i));
+      add_file(metadata, file_name(i), whole.metadata());
     }
-    metadata.duration_ns = duration_between(metadata.start_ns, last_stamp_ns);
+    for (std::size_t i = 0; i < metadata.topics.size(); ++i) topic_index[metadata.topics[i].info.name] = i;
+    last_stamp_ns = metadata.start_ns + metadata.duration_ns;
     committed_messages = metadata.message_count;
   }
 

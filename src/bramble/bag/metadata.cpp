@@ -138,6 +138,27 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
   return out;
 }
 
+void add_file(BagMetadata& bag, const std::string& name, const BagMetadata& content) {
+  bag.files.push_back(name);
+  bag.spans.push_back({content.start_ns, content.duration_ns, content.message_count});
+  bag.storage = content.storage;
+  for (const BagTopic& topic : content.topics) {
+    const auto same = std::find_if(bag.topics.begin(), bag.topics.end(),
+                                   [&](const BagTopic& other) { return other.info.name == topic.info.name; });
+    if (same == bag.topics.end())
+      bag.topics.push_back(topic);
+    else
+      same->message_count += topic.message_count;
+  }
+  if (content.message_count == 0) return;
+  const StampNs end = content.start_ns + content.duration_ns;
+  const bool first = bag.message_count == 0;
+  const StampNs bag_end = first ? end : std::max(bag.start_ns + bag.duration_ns, end);
+  bag.start_ns = first ? content.start_ns : std::min(bag.start_ns, content.start_ns);
+  bag.duration_ns = duration_between(bag.start_ns, bag_end);
+  bag.message_count += content.message_count;
+}
+
 std::string metadata_map_yaml(const BagMetadata& metadata) {
   const auto yaml = bag_metadata_yaml(metadata);
   std::string inner;

@@ -41,6 +41,9 @@ inline std::int64_t duration_between(StampNs first_ns, StampNs last_ns) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(last_ns) - static_cast<std::uint64_t>(first_ns));
 }
 
+/// Adds a file to what is said of a bag: its name, its topics (merged by name), counts and times.
+void add_file(BagMetadata& bag, const std::string& name, const BagMetadata& content);
+
 /// Reads metadata.yaml (versions 1 to 9). Throws Error naming the file.
 BagMetadata read_bag_metadata(const std::filesystem::path& folder);
 /// The same from its text; `name` stands in messages.

@@ -48,14 +48,31 @@ void add_block(Mesh& mesh, const Layer& low, const Layer& high, std::uint16_t pa
   add_quad(mesh, {a[3], a[2], a[1], a[0]}, paint);
 }
 
+// The box that a body fills, in B: x from and to, half the width, z from and to.
+struct Outline {
+  float rear, front, half, bottom, top;
+};
+Outline outline_of(const VehicleConfig& config) {
+  const auto& body = config.body;
+  return {static_cast<float>(body.centre_x_m - 0.5 * body.length_m),
+          static_cast<float>(body.centre_x_m + 0.5 * body.length_m), static_cast<float>(0.5 * body.width_m),
+          static_cast<float>(body.bottom_m), static_cast<float>(body.top_m)};
+}
+
+// Adds a part that was made about y = 0.
+void add_moved(Mesh& mesh, const Mesh& part, float y) {
+  const Eigen::Vector3f shift(0, y, 0);
+  for (std::size_t i = 0; i < part.triangles.size(); ++i) {
+    const auto& t = part.triangles[i];
+    add_triangle(mesh, part.positions[t[0]] + shift, part.positions[t[1]] + shift, part.positions[t[2]] + shift,
+                 part.triangle_material[i]);
+  }
+}
+
 Mesh jeep_body(const VehicleConfig& config) {
   Mesh mesh;
   mesh.name = "jeep body";
-  const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
-  const auto front = static_cast<float>(config.body.centre_x_m + 0.5 * config.body.length_m);
-  const auto half = static_cast<float>(0.5 * config.body.width_m);
-  const auto bottom = static_cast<float>(config.body.bottom_m);
-  const auto top = static_cast<float>(config.body.top_m);
+  const auto [rear, front, half, bottom, top] = outline_of(config);
   const float waist = bottom + 0.42F * (top - bottom);
   const float length = front - rear;
   const float bonnet_from = front - 0.33F * length;
@@ -76,10 +93,7 @@ Mesh jeep_body(const VehicleConfig& config) {
       const float y = side * half * 0.86F;
       Mesh pillar;
       add_block(pillar, {x, x + 0.09F, 0.03F, waist}, {x + 0.1F, x + 0.19F, 0.03F, top - 0.06F}, kBodywork);
-      for (const auto& t : pillar.triangles)
-        add_triangle(mesh, pillar.positions[t[0]] + Eigen::Vector3f(0, y, 0),
-                     pillar.positions[t[1]] + Eigen::Vector3f(0, y, 0),
-                     pillar.positions[t[2]] + Eigen::Vector3f(0, y, 0), kBodywork);
+      add_moved(mesh, pillar, y);
     }
   add_block(mesh, {front - 0.14F, front, half, bottom + 0.02F}, {front - 0.14F, front, half, bottom + 0.18F}, kMetal);
   add_block(mesh, {rear, rear + 0.1F, half, bottom + 0.02F}, {rear, rear + 0.1F, half, bottom + 0.18F}, kMetal);
@@ -91,10 +105,7 @@ Mesh jeep_body(const VehicleConfig& config) {
       Mesh shelf;
       add_block(shelf, {x - radius - 0.1F, x + radius + 0.1F, 0.16F, wing},
                 {x - radius, x + radius, 0.15F, wing + 0.06F}, kMetal);
-      const Eigen::Vector3f shift(0, side * (half - 0.1F), 0);
-      for (const auto& t : shelf.triangles)
-        add_triangle(mesh, shelf.positions[t[0]] + shift, shelf.positions[t[1]] + shift, shelf.positions[t[2]] + shift,
-                     kMetal);
+      add_moved(mesh, shelf, side * (half - 0.1F));
     }
   for (const float side : {-1.0F, 1.0F}) {
     const float y = side * half * 0.5F;
@@ -112,11 +123,7 @@ Mesh jeep_body(const VehicleConfig& config) {
 Mesh truck_body(const VehicleConfig& config) {
   Mesh mesh;
   mesh.name = "truck body";
-  const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
-  const auto front = static_cast<float>(config.body.centre_x_m + 0.5 * config.body.length_m);
-  const auto half = static_cast<float>(0.5 * config.body.width_m);
-  const auto bottom = static_cast<float>(config.body.bottom_m);
-  const auto top = static_cast<float>(config.body.top_m);
+  const auto [rear, front, half, bottom, top] = outline_of(config);
   const float length = front - rear, deck = bottom + 0.30F * (top - bottom), waist = bottom + 0.55F * (top - bottom);
   const float cab_front = front - 0.14F * length, cab_rear = front - 0.36F * length;
   add_block(mesh, {rear + 0.1F, front - 0.2F, 0.45F * half, bottom}, {rear + 0.1F, front - 0.2F, 0.45F * half, deck},
@@ -136,10 +143,7 @@ Mesh truck_body(const VehicleConfig& config) {
   for (const float side : {-1.0F, 1.0F}) {
     Mesh wall;
     add_block(wall, {rear, bed_front, 0.03F, deck + 0.1F}, {rear, bed_front, 0.03F, board}, kBodywork);
-    const Eigen::Vector3f shift(0, side * (half - 0.03F), 0);
-    for (const auto& t : wall.triangles)
-      add_triangle(mesh, wall.positions[t[0]] + shift, wall.positions[t[1]] + shift, wall.positions[t[2]] + shift,
-                   kBodywork);
+    add_moved(mesh, wall, side * (half - 0.03F));
     const float y = side * half * 0.5F;
     add_quad(mesh,
              {Eigen::Vector3f(front - 0.11F, y - 0.12F, deck), Eigen::Vector3f(front - 0.11F, y + 0.12F, deck),
@@ -155,11 +159,7 @@ Mesh truck_body(const VehicleConfig& config) {
 Mesh robot_body(const VehicleConfig& config) {
   Mesh mesh;
   mesh.name = "robot body";
-  const auto rear = static_cast<float>(config.body.centre_x_m - 0.5 * config.body.length_m);
-  const auto front = static_cast<float>(config.body.centre_x_m + 0.5 * config.body.length_m);
-  const auto half = static_cast<float>(0.5 * config.body.width_m);
-  const auto bottom = static_cast<float>(config.body.bottom_m);
-  const auto top = static_cast<float>(config.body.top_m);
+  const auto [rear, front, half, bottom, top] = outline_of(config);
   const float middle = bottom + 0.4F * (top - bottom);
   add_block(mesh, {rear + 0.12F, front - 0.12F, 0.8F * half, bottom},
             {rear + 0.02F, front - 0.02F, 0.8F * half, middle}, kBodywork);
