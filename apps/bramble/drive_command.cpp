@@ -15,7 +15,6 @@
 #include "bramble/core/parallel.hpp"
 #include "bramble/record/drive_plan.hpp"
 #include "bramble/record/recorder.hpp"
-#include "bramble/world/world_builder.hpp"
 #include "command.hpp"
 
 extern char** environ;  // NOLINT: POSIX's own
@@ -28,26 +27,14 @@ namespace fs = std::filesystem;
 // Worlds of a plan; drives through the same one share it.
 class Worlds {
  public:
-  struct Open {
-    Scenario scenario;
-    std::shared_ptr<const World> world;
-    std::shared_ptr<const Renderer> renderer;
-  };
-  const Open& open(const PlannedDrive& drive) {
+  const OpenWorld& open(const PlannedDrive& drive) {
     const auto [at, fresh] = worlds_.try_emplace({drive.scenario, drive.variation_seed});
-    Open& entry = at->second;
-    if (!fresh) return entry;
-    entry.scenario = load_scenario(drive.scenario, home_folder());
-    entry.scenario =
-        with_draws(entry.scenario,
-                   draw_world(entry.scenario, drive.variation_seed == 0 ? entry.scenario.seed : drive.variation_seed));
-    entry.world = std::make_shared<const World>(build_world(entry.scenario));
-    entry.renderer = std::make_shared<const Renderer>(*entry.world);
-    return entry;
+    if (fresh) at->second = OpenWorld::open(load_scenario(drive.scenario, home_folder()), drive.variation_seed, true);
+    return at->second;
   }
 
  private:
-  std::map<std::pair<fs::path, std::uint64_t>, Open> worlds_;
+  std::map<std::pair<fs::path, std::uint64_t>, OpenWorld> worlds_;
 };
 
 // The folder belongs to one plan and the scenarios it names: others would mix drives.
@@ -66,7 +53,6 @@ void claim(const fs::path& folder, const DrivePlan& plan) {
 nlohmann::json record(const fs::path& folder, const DrivePlan& plan, const PlannedDrive& drive, Worlds& worlds,
                       const BagOptions& bag) {
   const auto simulation = [&](std::int64_t first_frame, bool continued) {
-    const Worlds::Open& open = worlds.open(drive);
     SimulationOptions options;
     options.driver = drive.driver;
     options.topics = plan.topics;
@@ -79,7 +65,7 @@ nlohmann::json record(const fs::path& folder, const DrivePlan& plan, const Plann
     options.sensor_every = plan.sensor_every;
     options.start_s_m = drive.start_s_m;
     options.seed = drive.seed;
-    return make_simulation(open.scenario, open.world, plan.vehicle, options, open.renderer, drive.variation_seed);
+    return worlds.open(drive).simulation(plan.vehicle, options);
   };
   const RecordedDrive made =
       record_drive(folder / drive.name, simulation, drive.samples, plan.sensor_every, plan.samples_per_file, bag);

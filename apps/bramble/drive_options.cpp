@@ -4,7 +4,6 @@
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
-#include "bramble/world/world_builder.hpp"
 #include "command.hpp"
 
 namespace bramble {
@@ -69,12 +68,7 @@ std::unique_ptr<Simulation> start_drive(const std::string& scenario_name, DriveO
   // Mistakes in small files are told before the world is built.
   Rig::load(scenario.sensors);
   VehicleConfig::load(vehicle);
-  const std::uint64_t seed = options.variation_seed == 0 ? scenario.seed : options.variation_seed;
-  const auto sensors = scenario.sensors;
-  scenario = with_draws(scenario, draw_world(scenario, seed));
-  scenario.sensors = sensors;
-  auto world = std::make_shared<const World>(build_world(scenario));
-  return make_simulation(scenario, std::move(world), vehicle, options.simulation, nullptr, seed);
+  return OpenWorld::open(scenario, options.variation_seed, false).simulation(vehicle, options.simulation);
 }
 
 void save_trace(const Simulation& simulation, const DriveOptions& options) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bramble/core/error.hpp"
@@ -10,6 +11,7 @@
 #include "bramble/render/panorama.hpp"
 #include "bramble/world/scenario.hpp"
 #include "bramble/world/statistics.hpp"
+#include "bramble/world/streamed_world.hpp"
 #include "bramble/world/world_builder.hpp"
 #include "command.hpp"
 
@@ -52,7 +54,14 @@ void add_world_command(CLI::App& app, CommonOptions& common) {
   cmd->callback([options, &common] {
     const Scenario scenario = load_scenario(find_shipped(options->scenario, "scenarios", ".yaml"), home_folder());
     const auto begin = std::chrono::steady_clock::now();
-    const World world = build_world(scenario);
+    WorldStock loaded = load_stock(scenario);
+    std::unique_ptr<StreamedWorld> streamed;  // holds the world if it is too large to be held whole
+    std::optional<World> whole;
+    if (scenario.terrain.window_m > 0)
+      streamed = std::make_unique<StreamedWorld>(scenario, std::move(loaded.stock), loaded.assets);
+    else
+      whole = grow_world(scenario, std::move(loaded.stock), loaded.assets);
+    const World& world = streamed ? streamed->world() : *whole;
     const double build_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const double peak_mb = peak_memory_mb();
     const WorldStatistics statistics = measure(world);
@@ -76,7 +85,8 @@ void add_world_command(CLI::App& app, CommonOptions& common) {
         camera.width = options->width;
         camera.height = options->width * 3 / 4;
         camera.samples_per_axis = 2;
-        const Panorama panorama = drive_panorama(world, renderer, camera, options->frames, 1.9, options->reverse);
+        const Panorama panorama =
+            drive_panorama(world, renderer, camera, options->frames, 1.9, options->reverse, streamed.get());
         write_png(options->output / "panorama.png", contact_sheet(world, panorama, 4, std::min(options->width, 480)),
                   PngEffort::kSmall);
         for (std::size_t i = 0; i < panorama.rgb.size(); ++i)

@@ -16,7 +16,10 @@ using Eigen::Vector3f;
 
 namespace {
 
-constexpr float kCell = 0.25F;  // metres: of the map of looks
+constexpr float kCell = 0.25F;           // metres: of the map of looks of the innermost terrain
+constexpr float kCellPerSpacing = 0.5F;  // of the others: share of the distance of their heights
+
+constexpr float kCoarsestShelter = 2.0F;  // metres: beyond it a cell is larger than what shelters it
 
 float smooth(float low, float high, float value) {
   const float t = std::clamp((value - low) / (high - low), 0.0F, 1.0F);
@@ -27,40 +30,65 @@ Vector3f mix(const Vector3f& a, const Vector3f& b, float t) { return a + t * (b 
 
 }  // namespace
 
-void Ground::attach(RTCDevice device, RTCScene scene) {
+Ground::Ground(const World& world, const std::vector<Texture>& textures, int number)
+    : world_(world),
+      terrain_(number == kInnermost ? world.terrain : world.surroundings[number]),
+      textures_(textures),
+      inner_(number == kInnermost ? nullptr
+             : number == 0        ? &world.terrain
+                                  : &world.surroundings[number - 1]),
+      outermost_(number + 1 == static_cast<int>(world.surroundings.size())),
+      cell_m_(number == kInnermost ? kCell : kCellPerSpacing * static_cast<float>(terrain_.spacing_m())) {}
+
+void Ground::attach(RTCDevice device, RTCScene scene, unsigned first) {
+  first_geometry_ = first;
   // 1. The terrain; each cell is cut from (i, j) to (i + 1, j + 1), as Terrain::height has it.
-  const Terrain& terrain = world_.terrain;
+  const Terrain& terrain = terrain_;
   const int n = terrain.samples;
+  const double spacing = terrain.spacing_m(), half = terrain.size_m / 2;
+  const double west = terrain.centre_m.x() - half, south = terrain.centre_m.y() - half;
+  cells_shown_.clear();
+  if (inner_) {
+    // A cell's width of what lies below the inner terrain stays, so that no gap opens between the two.
+    const double hidden = 0.5 * inner_->size_m - spacing;
+    for (int j = 0; j + 1 < n; ++j)
+      for (int i = 0; i + 1 < n; ++i) {
+        const Eigen::Vector2d middle(west + (i + 0.5) * spacing, south + (j + 0.5) * spacing);
+        if ((middle - inner_->centre_m).cwiseAbs().maxCoeff() + 0.5 * spacing < hidden) continue;
+        cells_shown_.push_back(static_cast<unsigned>(j * (n - 1) + i));
+      }
+  }
+  const std::size_t cells = inner_ ? cells_shown_.size() : static_cast<std::size_t>(n - 1) * (n - 1);
   RTCGeometry ground = rtcNewGeometry(device, RTC_GEOMETRY_TYPE_TRIANGLE);
   auto* vertices = static_cast<float*>(rtcSetNewGeometryBuffer(ground, RTC_BUFFER_TYPE_VERTEX, 0, RTC_FORMAT_FLOAT3, 12,
                                                                static_cast<std::size_t>(n) * n));
   auto* indices = static_cast<std::uint32_t*>(
-      rtcSetNewGeometryBuffer(ground, RTC_BUFFER_TYPE_INDEX, 0, RTC_FORMAT_UINT3, 12, 2UL * (n - 1) * (n - 1)));
+      rtcSetNewGeometryBuffer(ground, RTC_BUFFER_TYPE_INDEX, 0, RTC_FORMAT_UINT3, 12, 2 * cells));
   normals_.resize(static_cast<std::size_t>(n) * n);
-  const double spacing = terrain.spacing_m(), half = terrain.size_m / 2;
   parallel_for(static_cast<std::size_t>(n), [&](std::size_t j) {
     for (int i = 0; i < n; ++i) {
       const std::size_t k = j * n + i;
-      vertices[3 * k] = static_cast<float>(i * spacing - half);
-      vertices[3 * k + 1] = static_cast<float>(static_cast<double>(j) * spacing - half);
+      const double x = west + i * spacing, y = south + static_cast<double>(j) * spacing;
+      vertices[3 * k] = static_cast<float>(x);
+      vertices[3 * k + 1] = static_cast<float>(y);
       vertices[3 * k + 2] = terrain.heights[k];
-      normals_[k] = terrain.normal(i * spacing - half, static_cast<double>(j) * spacing - half).cast<float>();
+      normals_[k] = terrain.normal(x, y).cast<float>();
     }
   });
-  std::size_t t = 0;
-  for (std::uint32_t j = 0; j + 1 < static_cast<std::uint32_t>(n); ++j)
-    for (std::uint32_t i = 0; i + 1 < static_cast<std::uint32_t>(n); ++i) {
-      const std::uint32_t k = j * n + i;
-      for (std::uint32_t index : {k, k + 1, k + n + 1, k, k + n + 1, k + n}) indices[t++] = index;
-    }
+  for (std::size_t c = 0; c < cells; ++c) {
+    const auto cell = static_cast<std::uint32_t>(inner_ ? cells_shown_[c] : c);
+    const std::uint32_t side = static_cast<std::uint32_t>(n), k = cell / (side - 1) * side + cell % (side - 1);
+    const std::uint32_t corners[] = {k, k + 1, k + side + 1, k, k + side + 1, k + side};
+    std::copy_n(corners, 6, indices + 6 * c);
+  }
   rtcCommitGeometry(ground);
-  rtcAttachGeometryByID(scene, ground, kGroundGeometry);
+  rtcAttachGeometryByID(scene, ground, first);
   rtcReleaseGeometry(ground);
 
   // 2. The water: one square at the ponds' level; where it is below the ground, the ground hides it. Without ponds it
   //    has no corners. Then the triangles of puddles and streams, those of the ground at the water's height.
-  const bool pond =
-      std::any_of(terrain.heights.begin(), terrain.heights.end(), [&](float h) { return h < terrain.water_level_m; });
+  const bool pond = outermost_ && std::any_of(terrain.heights.begin(), terrain.heights.end(),
+                                              [&](float h) { return h < terrain.water_level_m; });
   RTCGeometry water = rtcNewGeometry(device, RTC_GEOMETRY_TYPE_TRIANGLE);
   wet_.clear();
   if (!terrain.local_water.empty())
@@ -80,8 +108,8 @@ void Ground::attach(RTCDevice device, RTCScene scene) {
   const float side = pond ? static_cast<float>(half) : 0.0F;
   const float level = pond ? static_cast<float>(terrain.water_level_m) : -1e6F;
   for (int k = 0; k < 4; ++k) {
-    corners[3 * k] = k == 1 || k == 2 ? side : -side;
-    corners[3 * k + 1] = k >= 2 ? side : -side;
+    corners[3 * k] = static_cast<float>(terrain.centre_m.x()) + (k == 1 || k == 2 ? side : -side);
+    corners[3 * k + 1] = static_cast<float>(terrain.centre_m.y()) + (k >= 2 ? side : -side);
     corners[3 * k + 2] = level;
   }
   std::copy_n(std::array<std::uint32_t, 6>{0, 1, 2, 0, 2, 3}.data(), 6, faces);
@@ -94,15 +122,16 @@ void Ground::attach(RTCDevice device, RTCScene scene) {
     }
   }
   rtcCommitGeometry(water);
-  rtcAttachGeometryByID(scene, water, kWaterGeometry);
+  rtcAttachGeometryByID(scene, water, first + 1);
   rtcReleaseGeometry(water);
 }
 
 void Ground::prepare_looks(const MeshStock& stock) {
-  const auto size = static_cast<float>(world_.terrain.size_m);
-  cells_ = std::max(2, static_cast<int>(size / kCell));
+  const auto size = static_cast<float>(terrain_.size_m);
+  const Vector2f centre_m = terrain_.centre_m.cast<float>();
+  cells_ = std::max(2, static_cast<int>(size / cell_m_));
   looks_.assign(static_cast<std::size_t>(cells_) * cells_, {});
-  const auto middle = [&](int i) {
+  const auto middle = [&](int i) {  // off the terrain's centre
     return (static_cast<float>(i) + 0.5F) * size / static_cast<float>(cells_) - size / 2;
   };
 
@@ -112,14 +141,15 @@ void Ground::prepare_looks(const MeshStock& stock) {
   parallel_for(static_cast<std::size_t>(cells_), [&](std::size_t y) {
     for (int x = 0; x < cells_; ++x) {
       Cell& cell = looks_[y * cells_ + x];
-      const float px = middle(x), py = middle(static_cast<int>(y));
+      const float px = middle(x) + centre_m.x(), py = middle(static_cast<int>(y)) + centre_m.y();
       cell.patch = static_cast<float>(patches.fbm(px, py, 9.0, 4, 0.6));
       cell.fine = static_cast<float>(fine.fbm(px, py, 2.6, 3, 0.7));
-      cell.drift = drift.factor(px, py, world_.terrain.tint_drift);
+      cell.drift = drift.factor(px, py, terrain_.tint_drift);
     }
   });
 
   // 2. Shelter: each thing hides some of the sky around its foot, trees below their whole crown.
+  if (cell_m_ > kCoarsestShelter) return;
   const float cells_per_m = static_cast<float>(cells_) / size;
   for (const Instance& instance : world_.instances) {
     const Vector3f& half_extent = stock.half_extent(instance.mesh);
@@ -137,7 +167,7 @@ void Ground::prepare_looks(const MeshStock& stock) {
       reach = radius + 0.15F;
     }
     const Vector3f& centre = stock.centre(instance.mesh);
-    const Vector3f foot = instance.X_MA * Vector3f(centre.x(), centre.y(), 0);
+    const Vector2f foot = (instance.X_MA * Vector3f(centre.x(), centre.y(), 0)).head<2>() - centre_m;
     const auto cell = [&](float p) { return static_cast<int>(std::floor((p + size / 2) * cells_per_m)); };
     for (int y = std::max(0, cell(foot.y() - reach)); y <= std::min(cells_ - 1, cell(foot.y() + reach)); ++y)
       for (int x = std::max(0, cell(foot.x() - reach)); x <= std::min(cells_ - 1, cell(foot.x() + reach)); ++x) {
@@ -148,10 +178,10 @@ void Ground::prepare_looks(const MeshStock& stock) {
 }
 
 Ground::Cell Ground::cell_at(float x, float y) const {
-  const auto size = static_cast<float>(world_.terrain.size_m);
+  const auto size = static_cast<float>(terrain_.size_m);
   const float scale = static_cast<float>(cells_) / size, last = static_cast<float>(cells_) - 1.001F;
-  const float px = std::clamp((x + size / 2) * scale - 0.5F, 0.0F, last);
-  const float py = std::clamp((y + size / 2) * scale - 0.5F, 0.0F, last);
+  const float px = std::clamp((x - static_cast<float>(terrain_.centre_m.x()) + size / 2) * scale - 0.5F, 0.0F, last);
+  const float py = std::clamp((y - static_cast<float>(terrain_.centre_m.y()) + size / 2) * scale - 0.5F, 0.0F, last);
   const int cx = static_cast<int>(px), cy = static_cast<int>(py);
   const float wx = px - static_cast<float>(cx), wy = py - static_cast<float>(cy);
   const Cell* low = looks_.data() + static_cast<std::size_t>(cy) * cells_ + cx;
@@ -163,12 +193,13 @@ Ground::Cell Ground::cell_at(float x, float y) const {
 }
 
 Facet Ground::facet(unsigned primitive, const std::vector<float>& heights) const {
-  const Terrain& terrain = world_.terrain;
+  const Terrain& terrain = terrain_;
   const auto n = static_cast<unsigned>(terrain.samples);
   const unsigned cell = primitive / 2, i = cell % (n - 1), j = cell / (n - 1);
   const double spacing = terrain.spacing_m(), half = terrain.size_m / 2;
+  const double west = terrain.centre_m.x() - half, south = terrain.centre_m.y() - half;
   const auto corner = [&](unsigned a, unsigned b) {
-    return Vector3f(static_cast<float>(a * spacing - half), static_cast<float>(b * spacing - half),
+    return Vector3f(static_cast<float>(west + a * spacing), static_cast<float>(south + b * spacing),
                     heights[static_cast<std::size_t>(b) * n + a]);
   };
   const unsigned bi = i + 1, bj = j + (primitive % 2), ci = i + 1 - (primitive % 2), cj = j + 1;
@@ -185,17 +216,18 @@ Facet Ground::facet(unsigned primitive, const std::vector<float>& heights) const
 Surface Ground::surface(const Hit& hit, const Vector3f& origin, const Vector3f& direction, float pixel_angle) const {
   Surface s;
   s.distance = hit.t;
-  if (hit.geometry == kWaterGeometry) {
+  if (hit.geometry == first_geometry_ + 1) {
     float a = 0, b = 0;
     if (hit.primitive >= 2)
-      meet(facet(wet_[hit.primitive - 2], world_.terrain.local_water), origin, direction, s.distance, a, b);
+      meet(facet(wet_[hit.primitive - 2], terrain_.local_water), origin, direction, s.distance, a, b);
     else if (direction.z() != 0)
-      s.distance = (static_cast<float>(world_.terrain.water_level_m) - origin.z()) / direction.z();
+      s.distance = (static_cast<float>(terrain_.water_level_m) - origin.z()) / direction.z();
     s.position = origin + s.distance * direction;
     shade_water(s);
     return s;
   }
-  const Facet f = facet(hit.primitive, world_.terrain.heights);
+  const unsigned primitive = inner_ ? 2 * cells_shown_[hit.primitive / 2] + hit.primitive % 2 : hit.primitive;
+  const Facet f = facet(primitive, terrain_.heights);
   float u = 0, v = 0;
   meet(f, origin, direction, s.distance, u, v);
   s.position = origin + s.distance * direction;
@@ -239,7 +271,7 @@ Vector3f Ground::ground_color(int number, float tile_m, const Vector2f& place, c
 
 void Ground::shade_ground(const Hit& hit, const Vector3f& direction, float u, float v, float pixel_angle,
                           Surface& s) const {
-  const Terrain& terrain = world_.terrain;
+  const Terrain& terrain = terrain_;
   const float x = s.position.x(), y = s.position.y();
   const Vector2f place(x, y);
   const GroundCover cover = terrain.cover_at(x, y);
@@ -287,7 +319,7 @@ void Ground::shade_water(Surface& s) const {
   static const Noise kWaves(99, 2);
   const float x = s.position.x(), y = s.position.y();
   constexpr float kStep = 0.05F;
-  const float depth = static_cast<float>(world_.terrain.water_level(x, y) - world_.terrain.height(x, y));
+  const float depth = static_cast<float>(terrain_.water_level(x, y) - terrain_.height(x, y));
   // Waves die away with distance: many of them share a pixel there. A puddle has none.
   const float calm = smooth(0, 0.25F, depth) / (1 + 0.03F * s.distance);
   const auto height = [&](float a, float b) {
@@ -298,18 +330,18 @@ void Ground::shade_water(Surface& s) const {
                  .normalized();
   s.flat_normal = Vector3f::UnitZ();
   const Vector3f tint =
-      world_.terrain.water_material >= 0 ? world_.materials[world_.terrain.water_material].color : Vector3f::Ones();
+      terrain_.water_material >= 0 ? world_.materials[terrain_.water_material].color : Vector3f::Ones();
   // Shallow water shows the wet earth below, deep water is dark green.
   Vector3f mud(0.11F, 0.08F, 0.05F);
-  if (world_.terrain.dirt_material >= 0) {
-    const Material& dirt = world_.materials[world_.terrain.dirt_material];
+  if (terrain_.dirt_material >= 0) {
+    const Material& dirt = world_.materials[terrain_.dirt_material];
     if (dirt.color_texture >= 0) mud = 0.4F * dirt.color.cwiseProduct(textures_[dirt.color_texture].mean());
   }
   const float clear = std::exp(-3.2F * std::max(0.0F, depth));
   s.albedo = mix(tint.cwiseProduct(Vector3f(0.022F, 0.035F, 0.025F)), mud, clear);
   s.water = true;
   s.gloss = 0.6F;
-  s.class_id = world_.terrain.water_id;
+  s.class_id = terrain_.water_id;
   s.instance_id = kWaterInstanceId;
 }
 

@@ -27,7 +27,7 @@ Pose path_view(const World& world, double s_m, double eye_height_m, bool reverse
 }
 
 Panorama drive_panorama(const World& world, const Renderer& renderer, const CameraModel& camera, int frames,
-                        double eye_height_m, bool reverse) {
+                        double eye_height_m, bool reverse, StreamedWorld* streamed) {
   Panorama panorama;
   const double length = world.path.length_m();
   CameraFrame frame;
@@ -35,7 +35,10 @@ Panorama drive_panorama(const World& world, const Renderer& renderer, const Came
   for (int i = 0; i < frames; ++i) {
     throw_if_interrupted();
     const double s = length * i / frames;
-    renderer.render(camera, path_view(world, s, eye_height_m, reverse), {}, frame);
+    const Pose X_MC = path_view(world, s, eye_height_m, reverse);
+    if (streamed) streamed->move_to(X_MC.translation().x(), X_MC.translation().y());
+    renderer.follow_world();
+    renderer.render(camera, X_MC, {}, frame);
 
     ImageU8 rgb(camera.width, camera.height, 3);
     for (std::size_t p = 0; p < rgb.pixel_count(); ++p)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bramble/render/renderer.hpp"
+#include "bramble/world/streamed_world.hpp"
 
 namespace bramble {
 
@@ -23,9 +24,9 @@ struct Panorama {
 Pose path_view(const World& world, double s_m, double eye_height_m, bool reverse);
 
 /// `frames` views from `eye_height_m` above the path, looking along it (backwards with `reverse`), pitched down a
-/// little.
+/// little. `streamed`: what holds the world, if it has to follow the views.
 Panorama drive_panorama(const World& world, const Renderer& renderer, const CameraModel& camera, int frames,
-                        double eye_height_m = 1.9, bool reverse = false);
+                        double eye_height_m = 1.9, bool reverse = false, StreamedWorld* streamed = nullptr);
 
 /// The frames side by side, each with its label colours under it, `columns` in a row.
 ImageU8 contact_sheet(const World& world, const Panorama& panorama, int columns, int frame_width);

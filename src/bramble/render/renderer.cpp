@@ -48,7 +48,7 @@ struct Renderer::Impl {
   std::unique_ptr<RTCDeviceTy, void (*)(RTCDevice)> device;
   Tracer tracer;
   mutable SkyDome dome;  // of the weather in force
-  StaticScene scene;
+  mutable StaticScene scene;
   mutable ActorScene actors;  // poses of the frame in work
   mutable LidarScanner scanner;
   mutable ImageF32 display, blurred, blur_flow;  // work space of camera effects
@@ -471,6 +471,8 @@ void Renderer::render(const CameraModel& camera, const Pose& X_MC, const std::ve
                       const FrameRequest& request) const {
   impl_->render(camera, X_MC, actors, frame, request, nullptr);
 }
+
+void Renderer::follow_world() const { impl_->scene.follow_world(); }
 
 void Renderer::relight(const Sky& sky) const { impl_->dome = SkyDome(sky); }
 

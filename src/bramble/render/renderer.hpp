@@ -84,6 +84,9 @@ class Renderer {
   void scan(const LidarModel& lidar, const Pose& X_ML, const std::vector<Actor>& actors, const ScanRequest& request,
             std::vector<LidarPoint>& points) const;
 
+  /// Takes up the world's ground and instances if they have changed (World::revision), which takes a second or two for
+  /// a million things.
+  void follow_world() const;
   /// Puts the world under another sky and weather from the next frame or scan on. Takes some tenths of a second.
   void relight(const Sky& sky) const;
 

@@ -13,7 +13,7 @@ namespace {
 using Eigen::Vector2f;
 using Eigen::Vector3f;
 
-constexpr unsigned kFirstInstanceGeometry = 2;  // after the ground and the water
+constexpr unsigned kGeometriesPerGround = 2;  // the ground and its water; those of all grounds come before instances
 
 std::vector<Texture> load_textures(const World& world) {
   // A picture used as a normal map holds numbers, not colours.
@@ -83,29 +83,52 @@ void weather(Surface& s, float pixel_angle) {
 
 StaticScene::StaticScene(const World& world, RTCDevice device)
     : world_(world),
+      device_(device),
       textures_(load_textures(world)),
-      stock_(std::make_unique<MeshStock>(world, textures_, device)),
-      ground_(world, textures_) {
-  scene_ = rtcNewScene(device);
-  ground_.attach(device, scene_);
-  placed_.reserve(world.instances.size());
-  for (const auto& instance : world.instances) {
+      stock_(std::make_unique<MeshStock>(world, textures_, device)) {
+  build();
+}
+
+void StaticScene::follow_world() {
+  if (world_.revision != revision_) build();
+}
+
+void StaticScene::build() {
+  revision_ = world_.revision;
+  if (scene_) rtcReleaseScene(scene_);
+  scene_ = rtcNewScene(device_);
+  grounds_.clear();
+  for (int i = 0; i <= static_cast<int>(world_.surroundings.size()); ++i) {
+    grounds_.emplace_back(world_, textures_, i - 1);
+    grounds_.back().attach(device_, scene_, kGeometriesPerGround * static_cast<unsigned>(i));
+  }
+  first_instance_ = kGeometriesPerGround * static_cast<unsigned>(grounds_.size());
+  placed_.clear();
+  placed_.reserve(world_.instances.size());
+  for (const auto& instance : world_.instances) {
     const RTCScene mesh_scene = stock_->scene(instance.mesh);
-    if (!mesh_scene) fail("mesh '{}' has no triangles that could be seen", world.meshes[instance.mesh].name);
+    if (!mesh_scene) fail("mesh '{}' has no triangles that could be seen", world_.meshes[instance.mesh].name);
     const Eigen::Matrix3f linear = instance.X_MA.linear();
     placed_.push_back({linear.inverse(), instance.X_MA.translation(), instance.tint,
-                       std::cbrt(std::abs(linear.determinant())), instance.mesh, instance.class_id});
-    RTCGeometry geometry = rtcNewGeometry(device, RTC_GEOMETRY_TYPE_INSTANCE);
+                       std::cbrt(std::abs(linear.determinant())), instance.mesh, world_.id_of(placed_.size()),
+                       instance.class_id});
+    RTCGeometry geometry = rtcNewGeometry(device_, RTC_GEOMETRY_TYPE_INSTANCE);
     rtcSetGeometryInstancedScene(geometry, mesh_scene);
     const Eigen::Matrix<float, 3, 4> matrix = instance.X_MA.matrix().topRows<3>();
     rtcSetGeometryTransform(geometry, 0, RTC_FORMAT_FLOAT3X4_COLUMN_MAJOR, matrix.data());
     rtcCommitGeometry(geometry);
-    rtcAttachGeometryByID(scene_, geometry, kFirstInstanceGeometry + static_cast<unsigned>(placed_.size()) - 1);
+    rtcAttachGeometryByID(scene_, geometry, first_instance_ + static_cast<unsigned>(placed_.size()) - 1);
     rtcReleaseGeometry(geometry);
   }
   rtcCommitScene(scene_);
-  if (rtcGetDeviceError(device) != RTC_ERROR_NONE) fail("Embree could not build the scene: out of memory?");
-  ground_.prepare_looks(*stock_);
+  if (rtcGetDeviceError(device_) != RTC_ERROR_NONE) fail("Embree could not build the scene: out of memory?");
+  for (Ground& ground : grounds_) ground.prepare_looks(*stock_);
+}
+
+const Ground& StaticScene::ground_at(const Vector3f& place) const {
+  for (const Ground& ground : grounds_)
+    if (ground.contains(place)) return ground;
+  return grounds_.back();
 }
 
 StaticScene::~StaticScene() {
@@ -114,8 +137,14 @@ StaticScene::~StaticScene() {
 
 Surface StaticScene::surface(const Hit& hit, const Vector3f& origin, const Vector3f& direction,
                              float pixel_angle) const {
-  if (hit.instance == RTC_INVALID_GEOMETRY_ID) return ground_.surface(hit, origin, direction, pixel_angle);
-  const std::uint32_t index = hit.instance - kFirstInstanceGeometry;
+  if (hit.instance == RTC_INVALID_GEOMETRY_ID) {
+    const Ground& ground = grounds_[hit.geometry / kGeometriesPerGround];
+    Surface s = ground.surface(hit, origin, direction, pixel_angle);
+    // A pond is one square over all the land; its bottom is known best where the ground is finest.
+    if (grounds_.size() > 1 && ground.is_pond(hit)) ground_at(s.position).shade_water(s);
+    return s;
+  }
+  const std::uint32_t index = hit.instance - first_instance_;
   const Placed& placed = placed_[index];
   const Facet& facet = stock_->facet(placed.mesh, hit.primitive);
   const Material& material = world_.materials[facet.material];
@@ -141,7 +170,8 @@ Surface StaticScene::surface(const Hit& hit, const Vector3f& origin, const Vecto
   s.albedo = material.color.cwiseProduct(placed.tint);
   if (material.color_texture >= 0)
     s.albedo = s.albedo.cwiseProduct(textures_[material.color_texture].sample(uv.x(), uv.y(), footprint));
-  if (leafy) s.albedo = natural_green(s.albedo.cwiseProduct(leaf_variation(index, facet.number)));
+  if (leafy)
+    s.albedo = natural_green(s.albedo.cwiseProduct(leaf_variation(placed.id - kFirstScatterInstanceId, facet.number)));
 
   // 2. Normal. Leaf cards are flat: half of their shading normal is that of the crown they belong to, as leaves in
   //    nature turn all ways; blades of grass take the light that falls on the meadow. Bark and stone get their bumps
@@ -180,7 +210,7 @@ Surface StaticScene::surface(const Hit& hit, const Vector3f& origin, const Vecto
   // 3. How much sky gets here: little inside a crown or at the foot of grass, and what stands around shelters it too.
   if (grassy) {
     s.sky_visibility = 0.45F + 0.55F * std::clamp(0.5F * (crown.z() + 1), 0.0F, 1.0F);
-    s.sky_visibility *= std::exp(-0.45F * ground_.shelter(s.position.x(), s.position.y()));
+    s.sky_visibility *= std::exp(-0.45F * ground_at(s.position).shelter(s.position.x(), s.position.y()));
   } else if (leafy) {
     const float depth = std::min(1.0F, crown.norm() / 1.25F);
     s.sky_visibility = (0.30F + 0.70F * depth * depth) * (0.72F + 0.28F * std::clamp(crown.z() + 0.4F, 0.0F, 1.0F));
@@ -191,7 +221,7 @@ Surface StaticScene::surface(const Hit& hit, const Vector3f& origin, const Vecto
     s.sky_visibility = 0.45F + 0.55F * std::clamp(0.5F * (crown.z() + 1), 0.0F, 1.0F);
   }
   s.class_id = placed.class_id;
-  s.instance_id = kFirstScatterInstanceId + index;
+  s.instance_id = placed.id;
   return s;
 }
 

@@ -23,6 +23,9 @@ class StaticScene {
   StaticScene(const StaticScene&) = delete;
   StaticScene& operator=(const StaticScene&) = delete;
 
+  /// Takes up the world's ground and instances if they have changed; meshes and textures stay as they were.
+  void follow_world();
+
   RTCScene scene() const { return scene_; }
   /// `direction` unit; `pixel_angle` is the angle [rad] between neighbouring rays, for texture filtering.
   Surface surface(const Hit& hit, const Eigen::Vector3f& origin, const Eigen::Vector3f& direction,
@@ -36,13 +39,21 @@ class StaticScene {
     Eigen::Vector3f tint;
     float scale;
     std::uint32_t mesh;
+    std::uint32_t id;
     ClassId class_id;
   };
+  void build();
+  // The innermost ground at a place.
+  const Ground& ground_at(const Eigen::Vector3f& place) const;
+
   const World& world_;
+  RTCDevice device_;
   std::vector<Texture> textures_;
   std::unique_ptr<MeshStock> stock_;
-  Ground ground_;
+  std::vector<Ground> grounds_;  // World::terrain, then its surroundings
   std::vector<Placed> placed_;
+  unsigned first_instance_ = 0;  // geometry
+  std::uint64_t revision_ = 0;   // of the world that was built
   RTCScene scene_ = nullptr;
 };
 

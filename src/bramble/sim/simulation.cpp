@@ -13,7 +13,19 @@ const std::string kVariationTopic = "/bramble/variation";
 
 Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
                        SimulationOptions options, std::shared_ptr<const Renderer> renderer)
+    : Simulation(std::move(world), nullptr, drive, std::move(rig), std::move(vehicle), std::move(options),
+                 std::move(renderer)) {}
+
+Simulation::Simulation(std::shared_ptr<StreamedWorld> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
+                       SimulationOptions options, std::shared_ptr<const Renderer> renderer)
+    : Simulation(std::shared_ptr<const World>(world, &world->world()), world, drive, std::move(rig), std::move(vehicle),
+                 std::move(options), std::move(renderer)) {}
+
+Simulation::Simulation(std::shared_ptr<const World> world, std::shared_ptr<StreamedWorld> streamed,
+                       const DriveScenario& drive, Rig rig, VehicleConfig vehicle, SimulationOptions options,
+                       std::shared_ptr<const Renderer> renderer)
     : world_(std::move(world)),
+      streamed_(std::move(streamed)),
       rig_(std::move(rig)),
       vehicle_config_(std::make_unique<VehicleConfig>(std::move(vehicle))),
       options_(std::move(options)),
@@ -65,6 +77,7 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
     frames_ = wanted;
   }
   const Pose start = driver_->start();
+  move_world(start);
   vehicle_ = std::make_unique<Vehicle>(*world_, *vehicle_config_, start);
   trace_.scenario = world_->name;
   trace_.seed = world_->seed;
@@ -75,6 +88,10 @@ Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& 
 }
 
 Simulation::~Simulation() = default;
+
+bool Simulation::move_world(const Pose& X_MB) {
+  return streamed_ && streamed_->move_to(X_MB.translation().x(), X_MB.translation().y());
+}
 
 void Simulation::choose_publications() {
   wanted_.clear();
@@ -341,6 +358,7 @@ void Simulation::render(const std::vector<bool>& which) {
   if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
   if (!look_)
     look_ = std::make_unique<VehicleLook>(*vehicle_config_, world_->ontology.find("vehicle").value_or(kIgnoreId));
+  renderer_->follow_world();
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
   const std::vector<Actor> nobody;
@@ -393,6 +411,7 @@ bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
   state_before_ = vehicle_->state();
   if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
+  if (move_world(vehicle_->state().X_MB)) vehicle_->follow_world();
   ++frame_.index;
   frame_.stamp_ns = options_.first_stamp_ns + frame_.index * static_cast<StampNs>(kNsPerSecond / 20);
   frame_.state = vehicle_->state();
@@ -430,14 +449,32 @@ std::optional<Message> Simulation::next() {
   }
 }
 
-std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
-                                            const std::filesystem::path& vehicle_file, SimulationOptions options,
-                                            std::shared_ptr<const Renderer> renderer, std::uint64_t variation_seed) {
+OpenWorld OpenWorld::open(const Scenario& scenario, std::uint64_t variation_seed, bool with_renderer) {
+  OpenWorld open;
+  open.variation_seed = variation_seed == 0 ? scenario.seed : variation_seed;
+  open.scenario = with_draws(scenario, draw_world(scenario, open.variation_seed));
+  open.scenario.sensors = scenario.sensors;  // may have been chosen after the file was read
+  if (open.scenario.terrain.window_m > 0) {
+    WorldStock loaded = load_stock(open.scenario);
+    open.streamed = std::make_shared<StreamedWorld>(open.scenario, std::move(loaded.stock), loaded.assets);
+    open.world = std::shared_ptr<const World>(open.streamed, &open.streamed->world());
+  } else {
+    open.world = std::make_shared<const World>(build_world(open.scenario));
+  }
+  if (with_renderer) open.renderer = std::make_shared<const Renderer>(*open.world);
+  return open;
+}
+
+std::unique_ptr<Simulation> OpenWorld::simulation(const std::filesystem::path& vehicle_file,
+                                                  SimulationOptions options) const {
   options.camera = scenario.camera;
-  auto simulation =
-      std::make_unique<Simulation>(std::move(world), scenario.drive, Rig::load(scenario.sensors),
-                                   VehicleConfig::load(vehicle_file), std::move(options), std::move(renderer));
-  simulation->vary(scenario, variation_seed == 0 ? scenario.seed : variation_seed);
+  Rig rig = Rig::load(scenario.sensors);
+  VehicleConfig vehicle = VehicleConfig::load(vehicle_file);
+  auto simulation = streamed ? std::make_unique<Simulation>(streamed, scenario.drive, std::move(rig),
+                                                            std::move(vehicle), std::move(options), renderer)
+                             : std::make_unique<Simulation>(world, scenario.drive, std::move(rig), std::move(vehicle),
+                                                            std::move(options), renderer);
+  simulation->vary(scenario, variation_seed);
   return simulation;
 }
 

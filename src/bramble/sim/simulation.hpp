@@ -12,6 +12,7 @@
 #include "bramble/sim/vehicle_look.hpp"
 #include "bramble/stream/stream.hpp"
 #include "bramble/world/scenario.hpp"
+#include "bramble/world/streamed_world.hpp"
 
 namespace bramble {
 
@@ -57,6 +58,10 @@ class Simulation final : public Source {
  public:
   /// `renderer`: one made for this world, to share; made when first needed if null.
   Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
+             SimulationOptions options, std::shared_ptr<const Renderer> renderer = nullptr);
+  /// Through a world of which only the part around the vehicle is held. It moves with this vehicle: nothing else may
+  /// use the world or the renderer meanwhile.
+  Simulation(std::shared_ptr<StreamedWorld> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
              SimulationOptions options, std::shared_ptr<const Renderer> renderer = nullptr);
   ~Simulation() override;
 
@@ -108,6 +113,9 @@ class Simulation final : public Source {
     std::vector<std::size_t> sensors;
     CameraFrame frame;
   };
+  Simulation(std::shared_ptr<const World> world, std::shared_ptr<StreamedWorld> streamed, const DriveScenario& drive,
+             Rig rig, VehicleConfig vehicle, SimulationOptions options, std::shared_ptr<const Renderer> renderer);
+  bool move_world(const Pose& X_MB);
   void list_publications();
   void check_topics() const;
   void choose_publications();
@@ -119,6 +127,7 @@ class Simulation final : public Source {
   bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
 
   std::shared_ptr<const World> world_;
+  std::shared_ptr<StreamedWorld> streamed_;  // null: the world is whole
   Rig rig_;
   std::unique_ptr<VehicleConfig> vehicle_config_;  // at a fixed place: driver and vehicle refer to it
   SimulationOptions options_;
@@ -146,11 +155,19 @@ class Simulation final : public Source {
   std::optional<Sky> next_sky_;  // for the renderer, when it renders next
 };
 
-/// The scenario's world with the rig it names and a vehicle file, ready to drive. A scenario with variation changes as
-/// it says: give the one that the world was built from, and the seed of its draws.
-std::unique_ptr<Simulation> make_simulation(const Scenario& scenario, std::shared_ptr<const World> world,
-                                            const std::filesystem::path& vehicle_file, SimulationOptions options,
-                                            std::shared_ptr<const Renderer> renderer = nullptr,
-                                            std::uint64_t variation_seed = 0);
+/// A scenario's world, opened to be driven through; drives after one another may share it.
+struct OpenWorld {
+  Scenario scenario;  ///< with the draws that the world was made with
+  std::shared_ptr<const World> world;
+  std::shared_ptr<StreamedWorld> streamed;  ///< null: the world is whole
+  std::shared_ptr<const Renderer> renderer;
+  std::uint64_t variation_seed = 0;
+
+  /// Builds the world as the scenario's variation draws it for the seed (0: the scenario's own). Without a renderer one
+  /// is made when a drive first needs it.
+  static OpenWorld open(const Scenario& scenario, std::uint64_t variation_seed, bool with_renderer);
+  /// Puts the vehicle of a file (config/vehicles) with the rig that the scenario names at its start.
+  std::unique_ptr<Simulation> simulation(const std::filesystem::path& vehicle_file, SimulationOptions options) const;
+};
 
 }  // namespace bramble

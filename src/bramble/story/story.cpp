@@ -18,7 +18,6 @@
 #include "bramble/record/recorder.hpp"
 #include "bramble/sim/simulation.hpp"
 #include "bramble/train/trainer.hpp"
-#include "bramble/world/world_builder.hpp"
 
 namespace bramble {
 
@@ -93,25 +92,17 @@ class Story {
     write_file_atomically(file, mine.dump(1) + "\n");
   }
 
-  struct OpenWorld {
-    Scenario scenario;
-    std::shared_ptr<const World> world;
-    std::shared_ptr<const Renderer> renderer;
-  };
   const OpenWorld& world(bool other) {
-    auto& entry = worlds_[other];
+    OpenWorld& entry = worlds_[other];
     if (!entry.world) {
-      entry.scenario = load_scenario(other ? options_.other_scenario : options_.scenario, options_.home);
-      entry.scenario = with_draws(entry.scenario, draw_world(entry.scenario, entry.scenario.seed));
-      entry.world = std::make_shared<const World>(build_world(entry.scenario));
-      entry.renderer = std::make_shared<const Renderer>(*entry.world);
+      entry =
+          OpenWorld::open(load_scenario(other ? options_.other_scenario : options_.scenario, options_.home), 0, true);
       spdlog::info("world «{}»: {} things, {:.0f} million triangles as seen", entry.world->name,
                    entry.world->instances.size(), static_cast<double>(entry.world->effective_triangles()) * 1e-6);
     }
     return entry;
   }
   std::unique_ptr<Simulation> simulation(const Drive& drive, std::int64_t first_frame = 0, bool continued = false) {
-    const OpenWorld& open = world(drive.other_world);
     SimulationOptions simulation;
     simulation.driver = drive.driver;
     simulation.topics = {kImageTopic, kLabelTopic};
@@ -121,7 +112,7 @@ class Story {
     simulation.width = options_.width;
     simulation.height = options_.height;
     simulation.sensor_every = options_.sensor_every;
-    return make_simulation(open.scenario, open.world, options_.vehicle, simulation, open.renderer);
+    return world(drive.other_world).simulation(options_.vehicle, simulation);
   }
 
   void record(const Drive& drive) {

@@ -39,6 +39,7 @@ Pose from_bullet(const btTransform& transform) {
 // creases between triangles do not shake the vehicle. Trees and boulders are met by the body, not by the rays.
 class GroundRaycaster final : public btVehicleRaycaster {
  public:
+  // `ground`: any address; the wheels only want to know that there is something.
   GroundRaycaster(const Terrain& terrain, void* ground) : terrain_(terrain), ground_(ground) {}
   void* castRay(const btVector3& from, const btVector3& to, btVehicleRaycasterResult& result) override {
     const Eigen::Vector3d a = from_bullet(from);
@@ -94,7 +95,7 @@ struct Vehicle::Impl {
   btSequentialImpulseConstraintSolver solver;
   btDiscreteDynamicsWorld physics{&dispatcher, &broadphase, &solver, &collision_configuration};
 
-  std::vector<std::unique_ptr<btCollisionShape>> shapes;
+  std::vector<std::unique_ptr<btCollisionShape>> body_shapes, static_shapes;
   std::vector<std::unique_ptr<btCollisionObject>> obstacles;  // ground, walls, cylinders
   std::unique_ptr<btRigidBody> body;
   std::unique_ptr<GroundRaycaster> raycaster;
@@ -106,7 +107,7 @@ struct Vehicle::Impl {
   std::vector<std::vector<btCollisionObject*>> cells;  // obstacles by place
   std::vector<btCollisionObject*> in_play;
   Eigen::Vector2i current_cell{-1, -1};
-  std::vector<const btCollisionObject*> touching;  // cylinders and walls that the body touches now
+  std::vector<int> touching;  // user indices of the cylinders and walls that the body touches now
 
   double rest_deflection_m = 0;                       // of the springs, standing still
   std::array<double, kWheelCount> rest_load_n{};      // standing still
@@ -121,9 +122,7 @@ struct Vehicle::Impl {
     physics.setGravity(btVector3(0, 0, static_cast<btScalar>(-kGravityMps2)));
     physics.setForceUpdateAllAabbs(false);
     solver.setRandSeed(0);
-    add_ground();
-    add_walls();
-    add_obstacles();
+    add_statics();
     add_body();
     grip_of_class.fill(config.grip.at("other"));
     mud_grip = config.grip.at("mud");
@@ -135,11 +134,25 @@ struct Vehicle::Impl {
     physics.removeAction(wheels.get());
     physics.removeAction(moved.get());
     physics.removeRigidBody(body.get());
-    for (btCollisionObject* object : in_play) physics.removeCollisionObject(object);
-    for (std::size_t i = 0; i < always_in_play; ++i) physics.removeCollisionObject(obstacles[i].get());
+    remove_statics();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+
+  void add_statics() {
+    add_ground();
+    add_walls();
+    add_obstacles();
+  }
+  void remove_statics() {
+    for (btCollisionObject* object : in_play) physics.removeCollisionObject(object);
+    for (std::size_t i = 0; i < always_in_play; ++i) physics.removeCollisionObject(obstacles[i].get());
+    in_play.clear();
+    cells.clear();
+    obstacles.clear();
+    static_shapes.clear();
+    current_cell = {-1, -1};
+  }
 
   // A static body; the ground and the walls are always in play, obstacles only near the vehicle (see bring_near).
   btCollisionObject& make_static(std::unique_ptr<btCollisionShape> shape, const Eigen::Vector3d& position) {
@@ -149,7 +162,7 @@ struct Vehicle::Impl {
     object->setCollisionFlags(btCollisionObject::CF_STATIC_OBJECT);
     object->setFriction(0.5F);
     object->setRestitution(0);
-    shapes.push_back(std::move(shape));
+    static_shapes.push_back(std::move(shape));
     obstacles.push_back(std::move(object));
     return *obstacles.back();
   }
@@ -167,8 +180,9 @@ struct Vehicle::Impl {
   // cells around the vehicle are in play.
   Eigen::Vector2i cell_of(const Eigen::Vector3d& place) const {
     const double half = 0.5 * world.terrain.size_m;
-    return {std::clamp(static_cast<int>((place.x() + half) / kCellM), 0, cells_per_side - 1),
-            std::clamp(static_cast<int>((place.y() + half) / kCellM), 0, cells_per_side - 1)};
+    const Eigen::Vector2d off = place.head<2>() - world.terrain.centre_m;
+    return {std::clamp(static_cast<int>((off.x() + half) / kCellM), 0, cells_per_side - 1),
+            std::clamp(static_cast<int>((off.y() + half) / kCellM), 0, cells_per_side - 1)};
   }
   void bring_near(const Eigen::Vector3d& place) {
     const Eigen::Vector2i cell = cell_of(place);
@@ -194,7 +208,8 @@ struct Vehicle::Impl {
                                                              *low, *high, 2, true);
     const auto spacing = static_cast<btScalar>(terrain.spacing_m());
     shape->setLocalScaling(btVector3(spacing, spacing, 1));
-    add_static(std::move(shape), {0, 0, 0.5 * (static_cast<double>(*low) + *high)});
+    add_static(std::move(shape),
+               {terrain.centre_m.x(), terrain.centre_m.y(), 0.5 * (static_cast<double>(*low) + *high)});
   }
 
   void add_walls() {
@@ -202,7 +217,7 @@ struct Vehicle::Impl {
     for (const Eigen::Vector3d& inwards :
          {Eigen::Vector3d(1, 0, 0), Eigen::Vector3d(-1, 0, 0), Eigen::Vector3d(0, 1, 0), Eigen::Vector3d(0, -1, 0)})
       add_static(std::make_unique<btStaticPlaneShape>(to_bullet(inwards), static_cast<btScalar>(-half)),
-                 Eigen::Vector3d::Zero())
+                 {world.terrain.centre_m.x(), world.terrain.centre_m.y(), 0})
           .setUserIndex(1);
   }
 
@@ -227,6 +242,7 @@ struct Vehicle::Impl {
         top = std::max(top, static_cast<double>((instance.X_MA * p).z()));
       }
       const Eigen::Vector3d foot = instance.X_MA.translation().cast<double>();
+      if (!world.terrain.contains(foot.x(), foot.y())) continue;
       const double ground = world.terrain.height(foot.x(), foot.y());
       // What the body clears is no obstacle.
       if (top < ground + config.body.bottom_m) continue;
@@ -235,7 +251,7 @@ struct Vehicle::Impl {
       btCollisionObject& object =
           make_static(std::make_unique<btCylinderShapeZ>(btVector3(radius, radius, static_cast<btScalar>(half))),
                       {foot.x(), foot.y(), ground - 1.0 + half});
-      object.setUserIndex(static_cast<int>(kFirstScatterInstanceId + i));
+      object.setUserIndex(static_cast<int>(world.id_of(i) & 0x7fffffffU));  // positive
       const Eigen::Vector2i cell = cell_of(foot);
       cells[static_cast<std::size_t>(cell.y()) * cells_per_side + cell.x()].push_back(&object);
     }
@@ -260,12 +276,12 @@ struct Vehicle::Impl {
     info.m_friction = 0.5F;
     body = std::make_unique<btRigidBody>(info);
     body->setActivationState(DISABLE_DEACTIVATION);
-    shapes.push_back(std::move(box));
-    shapes.push_back(std::move(compound));
+    body_shapes.push_back(std::move(box));
+    body_shapes.push_back(std::move(compound));
     physics.addRigidBody(body.get());
 
     btRaycastVehicle::btVehicleTuning tuning;
-    raycaster = std::make_unique<GroundRaycaster>(world.terrain, obstacles.front().get());
+    raycaster = std::make_unique<GroundRaycaster>(world.terrain, body.get());
     wheels = std::make_unique<btRaycastVehicle>(tuning, body.get(), raycaster.get());
     wheels->setCoordinateSystem(1, 2, 0);  // y left, z up, x forward
     const auto& s = config.suspension;
@@ -446,7 +462,7 @@ struct Vehicle::Impl {
   }
 
   void note_collisions() {
-    std::vector<const btCollisionObject*> now;
+    std::vector<int> now;
     for (int i = 0; i < dispatcher.getNumManifolds(); ++i) {
       const btPersistentManifold* manifold = dispatcher.getManifoldByIndexInternal(i);
       const btCollisionObject* other = manifold->getBody0() == body.get() ? manifold->getBody1() : manifold->getBody0();
@@ -458,9 +474,9 @@ struct Vehicle::Impl {
         impulse += manifold->getContactPoint(p).getAppliedImpulse();
       }
       if (!touches) continue;
-      now.push_back(other);
+      now.push_back(other->getUserIndex());
       state.collision_impulse_ns = std::max(state.collision_impulse_ns, impulse);
-      if (std::find(touching.begin(), touching.end(), other) == touching.end()) ++state.collisions;
+      if (std::find(touching.begin(), touching.end(), now.back()) == touching.end()) ++state.collisions;
     }
     touching = std::move(now);
   }
@@ -511,8 +527,8 @@ Vehicle::Vehicle(const World& world, const VehicleConfig& config, const Pose& X_
   const double reach = 0.5 * config.body.length_m + 1;
   if (!std::isfinite(x + y) || !world.terrain.contains(x + reach, y + reach) ||
       !world.terrain.contains(x - reach, y - reach))
-    fail("the start ({:.2f}, {:.2f}) m is not on the terrain, which reaches {} m from the middle", x, y,
-         0.5 * world.terrain.size_m);
+    fail("the start ({:.2f}, {:.2f}) m is not on the terrain, which reaches {} m from ({}, {})", x, y,
+         0.5 * world.terrain.size_m, world.terrain.centre_m.x(), world.terrain.centre_m.y());
   // On the plane through the four places where the wheels stand.
   const double yaw = rpy_of(X_MB.linear()).z();
   const Eigen::Vector2d forward(std::cos(yaw), std::sin(yaw));
@@ -543,6 +559,10 @@ Vehicle::Vehicle(Vehicle&&) noexcept = default;
 Vehicle& Vehicle::operator=(Vehicle&&) noexcept = default;
 
 void Vehicle::step(const VehicleControl& control, double dt_s) { impl_->step(control, dt_s); }
+void Vehicle::follow_world() {
+  impl_->remove_statics();
+  impl_->add_statics();
+}
 const VehicleState& Vehicle::state() const { return impl_->state; }
 const VehicleConfig& Vehicle::config() const { return impl_->config; }
 void Vehicle::place(const Pose& X_MB, const Eigen::Vector3d& velocity_B) { impl_->place(X_MB, velocity_B); }

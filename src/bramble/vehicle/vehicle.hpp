@@ -57,6 +57,8 @@ class Vehicle {
 
   /// Moves on by dt, which must be a multiple of 5 ms, with the controls held.
   void step(const VehicleControl& control, double dt_s);
+  /// Takes up the world's ground and obstacles where they have changed (StreamedWorld::move_to).
+  void follow_world();
   const VehicleState& state() const;
   const VehicleConfig& config() const;
 

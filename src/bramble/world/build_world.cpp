@@ -1,12 +1,14 @@
 #include <utility>
 
 #include "bramble/world/asset_library.hpp"
+#include "bramble/world/streamed_world.hpp"
 #include "bramble/world/world_builder.hpp"
 
 namespace bramble {
 
-World build_world(const Scenario& scenario) {
-  World stock;
+WorldStock load_stock(const Scenario& scenario) {
+  WorldStock result;
+  World& stock = result.stock;
   stock.ontology = Ontology::load(scenario.ontology);
   AssetLibrary library = load_assets(scenario.assets, stock.ontology);
   stock.textures = std::move(library.textures);
@@ -27,15 +29,18 @@ World build_world(const Scenario& scenario) {
   ground.dirt_material =
       library.dirt_material >= 0 ? library.dirt_material : plain("dirt ground", {0.30F, 0.21F, 0.13F}, 1.0F);
   ground.water_material = plain("water", {0.05F, 0.08F, 0.09F}, 0.05F);
-  std::vector<WorldAsset> assets;
-  for (const Asset& asset : library.assets) assets.push_back({asset.class_name, asset.name, asset.mesh});
-  World world = grow_world(scenario, std::move(stock), assets);
-  // A mesh whose sidecar says that vehicles pass through it stops none, whatever its layer says.
-  std::vector<bool> stops(world.meshes.size(), true);
-  for (const Asset& asset : library.assets) stops[asset.mesh] = asset.sidecar.collision;
-  for (Instance& instance : world.instances)
-    if (!stops[instance.mesh]) instance.collision_radius_m = 0;
-  return world;
+  for (const Asset& asset : library.assets)
+    result.assets.push_back({asset.class_name, asset.name, asset.mesh, asset.sidecar.collision});
+  return result;
+}
+
+World build_world(const Scenario& scenario) {
+  WorldStock loaded = load_stock(scenario);
+  if (scenario.terrain.window_m > 0) {
+    StreamedWorld world(scenario, std::move(loaded.stock), loaded.assets);
+    return std::move(world).release();
+  }
+  return grow_world(scenario, std::move(loaded.stock), loaded.assets);
 }
 
 }  // namespace bramble

@@ -11,7 +11,8 @@ namespace bramble {
 namespace {
 
 constexpr double kHollowHeight = 0.75;  // height of the ground around a pond above its water
-constexpr int kErosionSide = 257;       // samples per side of the grid on which water flows
+// Samples per side of the grid on which water flows.
+int erosion_side(double size_m) { return size_m > 1100 ? 513 : 257; }
 
 double mix(double a, double b, double t) { return a + t * (b - a); }
 
@@ -63,14 +64,15 @@ Land::Land(const Scenario& scenario, const std::vector<Pond>& ponds)
       gullies_(scenario.seed, stream_of("gullies")),
       bumps_(scenario.seed, stream_of("bumps")) {
   if (terrain_.erosion <= 0) return;
-  const double spacing = terrain_.size_m / (kErosionSide - 1);
-  std::vector<float> heights(static_cast<std::size_t>(kErosionSide) * kErosionSide);
-  parallel_for(kErosionSide, [&](std::size_t row) {
-    for (int column = 0; column < kErosionSide; ++column)
-      heights[row * kErosionSide + column] = static_cast<float>(uneroded(
+  erosion_side_ = erosion_side(terrain_.size_m);
+  const double spacing = terrain_.size_m / (erosion_side_ - 1);
+  std::vector<float> heights(static_cast<std::size_t>(erosion_side_) * erosion_side_);
+  parallel_for(erosion_side_, [&](std::size_t row) {
+    for (int column = 0; column < erosion_side_; ++column)
+      heights[row * erosion_side_ + column] = static_cast<float>(uneroded(
           column * spacing - 0.5 * terrain_.size_m, static_cast<double>(row) * spacing - 0.5 * terrain_.size_m));
   });
-  washed_ = erode(heights, kErosionSide, spacing, terrain_.erosion);
+  washed_ = erode(heights, erosion_side_, spacing, terrain_.erosion);
   for (std::size_t i = 0; i < washed_.size(); ++i) washed_[i] -= heights[i];
 }
 
@@ -91,7 +93,7 @@ double Land::uneroded(double x, double y) const {
 double Land::washed(double x, double y) const {
   const auto locate = [&](double coordinate, int& cell) {
     const double position =
-        std::clamp((coordinate / terrain_.size_m + 0.5) * (kErosionSide - 1), 0.0, kErosionSide - 1.000001);
+        std::clamp((coordinate / terrain_.size_m + 0.5) * (erosion_side_ - 1), 0.0, erosion_side_ - 1.000001);
     cell = static_cast<int>(position);
     return position - cell;
   };
@@ -102,8 +104,9 @@ double Land::washed(double x, double y) const {
   double sum = 0;
   for (int j = 0; j < 4; ++j)
     for (int i = 0; i < 4; ++i) {
-      const int cx = std::clamp(column + i - 1, 0, kErosionSide - 1), cy = std::clamp(row + j - 1, 0, kErosionSide - 1);
-      sum += wy[j] * wx[i] * washed_[static_cast<std::size_t>(cy) * kErosionSide + cx];
+      const int cx = std::clamp(column + i - 1, 0, erosion_side_ - 1),
+                cy = std::clamp(row + j - 1, 0, erosion_side_ - 1);
+      sum += wy[j] * wx[i] * washed_[static_cast<std::size_t>(cy) * erosion_side_ + cx];
     }
   return sum;
 }

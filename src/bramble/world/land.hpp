@@ -44,7 +44,8 @@ class Land {
   const WaterScenario& water_;
   const std::vector<Pond>& ponds_;
   Noise hills_, rim_, gullies_, bumps_;
-  std::vector<float> washed_;  // [kErosionSide, kErosionSide] change of height, metres; empty: none
+  int erosion_side_ = 0;       // samples per side of the grid on which water flows
+  std::vector<float> washed_;  // [erosion_side_, erosion_side_] change of height, metres; empty: none
 };
 
 }  // namespace bramble

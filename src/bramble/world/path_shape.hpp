@@ -25,8 +25,10 @@ struct PathPlace {
   double height_m = 0;    ///< z of the centre line there
 };
 
-/// Answers "how far is the path?" quickly for many places of a square: a coarse grid remembers the nearest piece of the
-/// centre line, the pieces around it give the exact distance. Const and safe to use from many threads.
+/// Answers "how far is the path?" quickly for many places of a square around the origin: a grid of cells remembers the
+/// nearest piece of the centre line, the pieces around it give the exact distance. In a square beyond 1.1 km only the
+/// land up to 96 m from the path has such cells; farther off the distance is interpolated (to within some metres) and
+/// the rest is that of the nearest point of the block's middle. Const and safe to use from many threads.
 class PathField {
  public:
   PathField(const Path& path, double size_m, double cell_m = 1.0);
@@ -37,14 +39,25 @@ class PathField {
   double rough_s(double x, double y) const;
 
  private:
-  std::size_t cell_of(double x, double y) const;
+  static constexpr int kBlock = 16;  // cells per side of a block
+  struct Cell {
+    float distance_m;
+    std::int32_t point;
+  };
+  struct Block {
+    std::int32_t cells = -1;  // its first in cells_, [kBlock, kBlock]; -1: far from the path
+    std::int32_t point = 0;   // nearest to its middle
+  };
+  int cell(double coordinate) const;
+  std::int32_t nearest(double x, double y) const;
   std::vector<Eigen::Vector3d> points_;
   std::vector<double> s_;  // horizontal arc length at each point
   bool closed_;
   double size_m_;
-  int cells_;
-  std::vector<std::int32_t> nearest_;  // [cells, cells] piece
-  std::vector<float> distance_;        // [cells, cells] metres
+  int cells_per_side_, blocks_per_side_;
+  std::vector<Block> blocks_;
+  std::vector<Cell> cells_;
+  std::vector<float> corner_distance_m_;  // [blocks_per_side + 1, blocks_per_side + 1]; empty without far blocks
 };
 
 }  // namespace bramble

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kLargestWhole = 1024;  // metres: side of the terrains that are held whole
+
 // Reads `key: [low, high]`, both within [least, most] and in order.
 template <typename T>
 void get_interval(YamlBlock& block, const std::string& key, std::array<T, 2>& value, double least, double most) {
@@ -41,9 +43,26 @@ void get_tint(YamlBlock& block, const std::string& key, std::array<double, 3>& v
 }
 
 void read_terrain(YamlBlock block, TerrainScenario& t) {
-  block.get("size_m", t.size_m, 256, 1024);
+  block.get("size_m", t.size_m, 256, 16384);
+  block.get("window_m", t.window_m, 0, 1024);
   block.get("height_samples", t.height_samples, 129, 4097);
   block.get("cover_pixels", t.cover_pixels, 256, 16384);
+  if (block.sound("size_m") && block.sound("window_m")) {
+    if (t.window_m == 0 && t.size_m > kLargestWhole)
+      block.complain("size_m", fmt::format("is {}: a terrain of more than {} m needs window_m, the side of the square "
+                                           "around the vehicle that is held in full detail, for example 320",
+                                           t.size_m, kLargestWhole));
+    if (t.window_m > 0 && (t.window_m < 192 || t.window_m > 0.5 * t.size_m))
+      block.complain("window_m", fmt::format("is {}; it must be 0 (no window) or from 192 to half of size_m, {}",
+                                             t.window_m, 0.5 * t.size_m));
+  }
+  // The window moves by a quarter of its side: samples and pixels must fall on the same places again.
+  if (t.window_m > 0 && block.sound("height_samples") && (t.height_samples - 1) % 4 != 0)
+    block.complain("height_samples", fmt::format("is {}; with window_m it must be a multiple of 4 and 1 more, for "
+                                                 "example {}",
+                                                 t.height_samples, t.height_samples / 4 * 4 + 1));
+  if (t.window_m > 0 && block.sound("cover_pixels") && t.cover_pixels % 4 != 0)
+    block.complain("cover_pixels", fmt::format("is {}; with window_m it must be a multiple of 4", t.cover_pixels));
   block.get("hill_height_m", t.hill_height_m, 0, 60);
   block.get("hill_scale_m", t.hill_scale_m, 20, 500);
   block.get("bump_height_m", t.bump_height_m, 0, 0.5);
@@ -58,7 +77,7 @@ void read_terrain(YamlBlock block, TerrainScenario& t) {
 // What compares two values is silent when one of them has been complained of: the default in its place says nothing.
 void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, double size_m) {
   block.get("seed", p.seed);
-  block.get("length_m", p.length_m, 150, 5000);
+  block.get("length_m", p.length_m, 150, 60000);
   block.get("winding", p.winding, 0, 0.5);
   block.get("min_radius_m", p.min_radius_m, 6, 100);
   block.get("max_slope", p.max_slope, 0.01, 0.4);
@@ -71,9 +90,9 @@ void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, doubl
   block.get("edge_noise_m", p.edge_noise_m, 0, 1.5);
   block.get("puddles", p.puddles, 0, 1);
   block.get("puddle_depth_m", p.puddle_depth_m, 0.01, 0.2);
-  block.get("washouts", p.washouts, 0, 40);
+  block.get("washouts", p.washouts, 0, 400);
   block.get("washout_depth_m", p.washout_depth_m, 0.05, 0.5);
-  block.get("forks", p.forks, 0, 12);
+  block.get("forks", p.forks, 0, 200);
   block.get("fork_length_m", p.fork_length_m, 15, 200);
   const double reach_m = p.length_m / (2 * std::numbers::pi) * (1 + p.winding) + 0.5 * p.width_m + 10;
   const bool loop_known = block.sound("length_m") && block.sound("winding") && block.sound("width_m");

@@ -15,8 +15,9 @@ namespace bramble {
 /// `terrain:` the height field.
 struct TerrainScenario {
   double size_m = 256;          ///< side of the square
-  int height_samples = 769;     ///< heights per side
-  int cover_pixels = 4096;      ///< pixels per side of the cover maps
+  double window_m = 0;          ///< side of the square around the vehicle that is held in full detail; 0: all of it
+  int height_samples = 769;     ///< heights per side, of the window if there is one
+  int cover_pixels = 4096;      ///< pixels per side of the cover maps, of the window if there is one
   double hill_height_m = 14;    ///< from the hollows to the tops
   double hill_scale_m = 95;     ///< from one hill to the next
   double bump_height_m = 0.12;  ///< unevenness at the scale of a vehicle

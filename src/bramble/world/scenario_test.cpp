@@ -73,7 +73,7 @@ vegetation:
 sky:
   sun_elevation_deg: .nan
 )");
-  EXPECT_THAT(message, HasSubstr("test.yaml:3: 'terrain.size_m' is 100, must lie in [256, 1024]"));
+  EXPECT_THAT(message, HasSubstr("test.yaml:3: 'terrain.size_m' is 100, must lie in [256, 16384]"));
   EXPECT_THAT(message, HasSubstr("test.yaml:4: unknown key 'terrain.hil_height_m'; did you mean 'hill_height_m'?"));
   EXPECT_THAT(message, HasSubstr("test.yaml:6: 'path.length_m' must be a number, not many"));
   EXPECT_THAT(message, AllOf(HasSubstr("test.yaml:9:"), HasSubstr("must be one of: left, right"),

@@ -16,7 +16,7 @@ using Color = Eigen::Vector3d;
 
 // Place in M of a pixel's centre; row 0 is the greatest y.
 Eigen::Vector2d place_of(const World& world, int pixels, int u, int v) {
-  return {((u + 0.5) / pixels - 0.5) * world.terrain.size_m, (0.5 - (v + 0.5) / pixels) * world.terrain.size_m};
+  return {((u + 0.5) / pixels - 0.5) * world.land().size_m, (0.5 - (v + 0.5) / pixels) * world.land().size_m};
 }
 
 void put(ImageU8& image, int u, int v, const Color& color) {
@@ -46,7 +46,7 @@ template <typename ColorOf>
 void draw_instances(const World& world, ImageU8& image, double shrink, const ColorOf& color_of) {
   const std::vector<double> radii = mesh_radii(world);
   const int pixels = image.width;
-  const double per_metre = pixels / world.terrain.size_m;
+  const double per_metre = pixels / world.land().size_m;
   std::vector<std::size_t> order(world.instances.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto radius_of = [&](std::size_t i) {
@@ -58,8 +58,8 @@ void draw_instances(const World& world, ImageU8& image, double shrink, const Col
   for (std::size_t i : order) {
     const Instance& instance = world.instances[i];
     const double r = shrink * radius_of(i) * per_metre;
-    const double u0 = (instance.X_MA.translation().x() / world.terrain.size_m + 0.5) * pixels;
-    const double v0 = (0.5 - instance.X_MA.translation().y() / world.terrain.size_m) * pixels;
+    const double u0 = (instance.X_MA.translation().x() / world.land().size_m + 0.5) * pixels;
+    const double v0 = (0.5 - instance.X_MA.translation().y() / world.land().size_m) * pixels;
     for (int v = std::max(0, static_cast<int>(v0 - r)); v <= std::min(pixels - 1, static_cast<int>(v0 + r)); ++v)
       for (int u = std::max(0, static_cast<int>(u0 - r)); u <= std::min(pixels - 1, static_cast<int>(u0 + r)); ++u) {
         const double du = (u + 0.5 - u0) / std::max(r, 0.7);
@@ -82,7 +82,9 @@ double share_of(std::uint64_t part, std::uint64_t whole) {
 WorldStatistics measure(const World& world) {
   WorldStatistics s;
   const Terrain& terrain = world.terrain;
-  s.size_m = terrain.size_m;
+  const Terrain& land = world.land();
+  s.size_m = land.size_m;
+  s.window_m = world.surroundings.empty() ? 0 : terrain.size_m;
   s.instances = world.instances.size();
   s.effective_triangles = world.effective_triangles();
   const std::uint64_t ground_triangles = 2ULL * (terrain.samples - 1) * (terrain.samples - 1);
@@ -93,11 +95,14 @@ WorldStatistics measure(const World& world) {
                       mesh.triangles.size() * (sizeof(mesh.triangles[0]) + sizeof(std::uint16_t));
   }
   for (const ImageU8& texture : world.textures) s.memory_bytes += texture.data.size();
-  s.memory_bytes += world.instances.size() * sizeof(Instance) +
-                    (terrain.heights.size() + terrain.local_water.size()) * sizeof(float) + terrain.cover.data.size();
+  const auto bytes_of = [](const Terrain& t) {
+    return (t.heights.size() + t.local_water.size()) * sizeof(float) + t.cover.data.size();
+  };
+  s.memory_bytes += world.instances.size() * sizeof(Instance) + bytes_of(terrain);
+  for (const Terrain& around : world.surroundings) s.memory_bytes += bytes_of(around);
 
   for (const SemanticClass& c : world.ontology.classes()) s.classes.push_back({c.name});
-  const PathField field(world.path, terrain.size_m);
+  const PathField field(world.path, land.size_m);
   for (const Instance& instance : world.instances) {
     if (instance.class_id >= s.classes.size()) continue;
     auto& c = s.classes[instance.class_id];
@@ -110,12 +115,12 @@ WorldStatistics measure(const World& world) {
   for (int v = 0; v < kSide; ++v)
     for (int u = 0; u < kSide; ++u) {
       const Eigen::Vector2d p = place_of(world, kSide, u, v);
-      ++counts[terrain.class_at(p.x(), p.y())];
+      ++counts[world.ground_at(p.x(), p.y()).class_at(p.x(), p.y())];
     }
   for (std::size_t i = 0; i < s.classes.size(); ++i)
     s.classes[i].ground_share = share_of(counts[i], static_cast<std::uint64_t>(kSide) * kSide);
 
-  const auto [low, high] = std::minmax_element(terrain.heights.begin(), terrain.heights.end());
+  const auto [low, high] = std::minmax_element(land.heights.begin(), land.heights.end());
   s.min_height_m = *low;
   s.max_height_m = *high;
   s.path_length_m = world.path.length_m();
@@ -142,6 +147,7 @@ nlohmann::json to_json(const WorldStatistics& s) {
           {"stored_triangles", s.stored_triangles},
           {"memory_bytes", s.memory_bytes},
           {"size_m", s.size_m},
+          {"window_m", s.window_m},
           {"min_height_m", s.min_height_m},
           {"max_height_m", s.max_height_m},
           {"path_length_m", s.path_length_m},
@@ -158,8 +164,10 @@ std::string to_text(const WorldStatistics& s) {
                         100 * c.ground_share);
   text += fmt::format("{:.1f} M triangles as seen, {:.2f} M stored; {:.0f} MB without the renderer\n",
                       s.effective_triangles * 1e-6, s.stored_triangles * 1e-6, s.memory_bytes * 1e-6);
-  text += fmt::format("terrain {:.0f} m x {:.0f} m, heights {:.1f} … {:.1f} m\n", s.size_m, s.size_m, s.min_height_m,
+  text += fmt::format("terrain {:.0f} m x {:.0f} m, heights {:.1f} … {:.1f} m", s.size_m, s.size_m, s.min_height_m,
                       s.max_height_m);
+  if (s.window_m > 0) text += fmt::format("; {:.0f} m around the start in full detail, counted here", s.window_m);
+  text += "\n";
   text += fmt::format("path {:.0f} m, tightest bend {:.1f} m, steepest {:.1f} %", s.path_length_m, s.path_min_radius_m,
                       100 * s.path_max_slope);
   if (s.path_min_above_water_m > 0)
@@ -168,17 +176,18 @@ std::string to_text(const WorldStatistics& s) {
 }
 
 ImageU8 draw_height_map(const World& world, int pixels) {
-  const auto [low, high] = std::minmax_element(world.terrain.heights.begin(), world.terrain.heights.end());
+  const auto [low, high] = std::minmax_element(world.land().heights.begin(), world.land().heights.end());
   const double span = std::max<double>(*high - *low, 1e-3);
   ImageU8 image(pixels, pixels, 3);
   parallel_for(static_cast<std::size_t>(pixels), [&](std::size_t v) {
     for (int u = 0; u < pixels; ++u) {
       const Eigen::Vector2d p = place_of(world, pixels, u, static_cast<int>(v));
-      const double h = world.terrain.height(p.x(), p.y());
+      const Terrain& terrain = world.ground_at(p.x(), p.y());
+      const double h = terrain.height(p.x(), p.y());
       // Contour lines every two metres over grey.
       const double line = std::abs(h / 2 - std::round(h / 2)) * 2;
-      const double slope = std::tan(std::acos(std::min(1.0, world.terrain.normal(p.x(), p.y()).z())));
-      const bool contour = line < 0.7 * slope * world.terrain.size_m / pixels;
+      const double slope = std::tan(std::acos(std::min(1.0, terrain.normal(p.x(), p.y()).z())));
+      const bool contour = line < 0.7 * slope * world.land().size_m / pixels;
       const double grey = 40 + 200 * (h - *low) / span;
       put(image, u, static_cast<int>(v),
           contour ? Color(0.55 * grey, 0.45 * grey, 0.35 * grey) : Color(grey, grey, grey));
@@ -196,7 +205,7 @@ ImageU8 draw_class_map(const World& world, int pixels) {
   parallel_for(static_cast<std::size_t>(pixels), [&](std::size_t v) {
     for (int u = 0; u < pixels; ++u) {
       const Eigen::Vector2d p = place_of(world, pixels, u, static_cast<int>(v));
-      put(image, u, static_cast<int>(v), color_of_class(world.terrain.class_at(p.x(), p.y())));
+      put(image, u, static_cast<int>(v), color_of_class(world.ground_at(p.x(), p.y()).class_at(p.x(), p.y())));
     }
   });
   draw_instances(world, image, 0.8, [&](const Instance& instance) -> std::optional<Color> {
@@ -208,10 +217,11 @@ ImageU8 draw_class_map(const World& world, int pixels) {
 
 ImageU8 draw_top_view(const World& world, int pixels) {
   ImageU8 image(pixels, pixels, 3);
-  const Terrain& terrain = world.terrain;
+  const double size_m = world.land().size_m;
   parallel_for(static_cast<std::size_t>(pixels), [&](std::size_t v) {
     for (int u = 0; u < pixels; ++u) {
       const Eigen::Vector2d p = place_of(world, pixels, u, static_cast<int>(v));
+      const Terrain& terrain = world.ground_at(p.x(), p.y());
       const GroundCover cover = terrain.cover_at(p.x(), p.y());
       const double shade = hill_shade(terrain, p.x(), p.y());
       Color color = Color(96, 124, 58) + cover.dirt * (Color(158, 126, 88) - Color(96, 124, 58));
@@ -234,8 +244,8 @@ ImageU8 draw_top_view(const World& world, int pixels) {
   const double length = world.path.length_m();
   for (double s = 0; s < length; s += 4) {
     const Eigen::Vector3d p = world.path.point_at(s);
-    const int u = static_cast<int>((p.x() / terrain.size_m + 0.5) * pixels);
-    const int v = static_cast<int>((0.5 - p.y() / terrain.size_m) * pixels);
+    const int u = static_cast<int>((p.x() / size_m + 0.5) * pixels);
+    const int v = static_cast<int>((0.5 - p.y() / size_m) * pixels);
     // The start is a larger mark, so that one sees where drivers begin.
     const int r = s == 0 ? std::max(3, pixels / 200) : 0;
     for (int dv = -r; dv <= r; ++dv)

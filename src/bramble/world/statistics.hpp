@@ -24,6 +24,7 @@ struct WorldStatistics {
   std::uint64_t stored_triangles = 0;  ///< each mesh once, and the ground
   std::uint64_t memory_bytes = 0;      ///< of the world's arrays (not of the renderer's)
   double size_m = 0;
+  double window_m = 0;  ///< side of the part that the counts speak of; 0: all of it
   double min_height_m = 0, max_height_m = 0;
   double path_length_m = 0;
   double path_max_slope = 0;

@@ -197,8 +197,8 @@ Stream::Stream(const StreamScenario& scenario, Path line, bool into_pond, std::u
       field_(line_, size_m),
       widths_(seed, stream_of("stream width")) {}
 
-bool Stream::near(double x, double y) const {
-  return field_.rough_distance(x, y) < 0.7 * scenario_.width_m + kBankWidth + 1;
+bool Stream::near(double x, double y, double margin_m) const {
+  return field_.rough_distance(x, y) < 0.7 * scenario_.width_m + kBankWidth + 1 + margin_m;
 }
 
 Stream::Place Stream::locate(double x, double y) const {

@@ -24,8 +24,8 @@ class Stream {
   /// whole to its end, others are lost in the ground.
   Stream(const StreamScenario& scenario, Path line, bool into_pond, std::uint64_t seed, double size_m);
 
-  /// Whether the stream can be told from (x, y): elsewhere it changes nothing.
-  bool near(double x, double y) const;
+  /// Whether the stream can be told from (x, y), or from places up to `margin_m` around: elsewhere it changes nothing.
+  bool near(double x, double y, double margin_m = 0) const;
   Place locate(double x, double y) const;
   /// Height of the ground at a place of the stream [m] where it was `height` before: bed and banks, and a shallow ford
   /// with gentle banks on the path, unless the stream keeps beside it. `path_gap_m`: to the path's edge, negative on

@@ -6,7 +6,8 @@
 namespace bramble {
 namespace {
 
-// Position along one axis of a grid of `count` points spread over [-size/2, size/2]: cell and fraction, clamped.
+// Position along one axis of a grid of `count` points spread over [-size/2, size/2] around the centre: cell and
+// fraction, clamped.
 struct GridPosition {
   int cell;
   double fraction;
@@ -21,11 +22,22 @@ GridPosition locate(double coordinate_m, double size_m, int count) {
 
 }  // namespace
 
-bool Terrain::contains(double x, double y) const { return std::abs(x) <= 0.5 * size_m && std::abs(y) <= 0.5 * size_m; }
+void Terrain::dress_as(const Terrain& other) {
+  grass_id = other.grass_id;
+  dirt_id = other.dirt_id;
+  water_id = other.water_id;
+  grass_material = other.grass_material;
+  dirt_material = other.dirt_material;
+  water_material = other.water_material;
+}
+
+bool Terrain::contains(double x, double y) const {
+  return std::abs(x - centre_m.x()) <= 0.5 * size_m && std::abs(y - centre_m.y()) <= 0.5 * size_m;
+}
 
 double Terrain::height(double x, double y) const {
-  const GridPosition px = locate(x, size_m, samples);
-  const GridPosition py = locate(y, size_m, samples);
+  const GridPosition px = locate(x - centre_m.x(), size_m, samples);
+  const GridPosition py = locate(y - centre_m.y(), size_m, samples);
   const float* corner = heights.data() + static_cast<std::size_t>(py.cell) * samples + px.cell;
   const double h00 = corner[0];
   const double h10 = corner[1];
@@ -38,8 +50,8 @@ double Terrain::height(double x, double y) const {
 
 Eigen::Vector3d Terrain::normal(double x, double y) const {
   // Central differences at the four corners, blended: continuous across cells.
-  const GridPosition px = locate(x, size_m, samples);
-  const GridPosition py = locate(y, size_m, samples);
+  const GridPosition px = locate(x - centre_m.x(), size_m, samples);
+  const GridPosition py = locate(y - centre_m.y(), size_m, samples);
   const auto at = [&](int column, int row) {
     return static_cast<double>(heights[static_cast<std::size_t>(row) * samples + column]);
   };
@@ -66,8 +78,8 @@ GroundCover Terrain::cover_at(double x, double y) const {
     const int cell = std::min(static_cast<int>(position), std::max(count - 2, 0));
     return GridPosition{cell, position - cell};
   };
-  const GridPosition px = pixel(x, cover.width);
-  const GridPosition py = pixel(y, cover.height);
+  const GridPosition px = pixel(x - centre_m.x(), cover.width);
+  const GridPosition py = pixel(y - centre_m.y(), cover.height);
   const int right = std::min(px.cell + 1, cover.width - 1);
   const int above = std::min(py.cell + 1, cover.height - 1);
   const auto channel = [&](int c) {
@@ -80,8 +92,8 @@ GroundCover Terrain::cover_at(double x, double y) const {
 
 double Terrain::local_water_level(double x, double y) const {
   if (local_water.empty()) return kNoWater;
-  const GridPosition px = locate(x, size_m, samples);
-  const GridPosition py = locate(y, size_m, samples);
+  const GridPosition px = locate(x - centre_m.x(), size_m, samples);
+  const GridPosition py = locate(y - centre_m.y(), size_m, samples);
   const float* corner = local_water.data() + static_cast<std::size_t>(py.cell) * samples + px.cell;
   const bool right = px.fraction >= py.fraction;
   const double a = corner[0], b = right ? corner[1] : corner[samples], c = corner[samples + 1];

@@ -19,12 +19,13 @@ struct GroundCover {
 /// Level of water that is not there [m].
 inline constexpr double kNoWater = -1e9;
 
-/// The ground: a height field over the square [-size/2, size/2]² of the map frame, and what covers it.
+/// The ground: a height field over a square of the map frame, and what covers it.
 class Terrain {
  public:
-  double size_m = 256;         ///< side of the square
-  int samples = 0;             ///< heights per side; spacing = size_m / (samples - 1)
-  std::vector<float> heights;  ///< [samples, samples], row = y from -size/2 up, column = x; metres
+  Eigen::Vector2d centre_m{0, 0};  ///< of the square
+  double size_m = 256;             ///< its side
+  int samples = 0;                 ///< heights per side; spacing = size_m / (samples - 1)
+  std::vector<float> heights;      ///< [samples, samples], row = y from the least up, column = x; metres
   /// Cover maps over the same square, finer than the heights: channels dirt, wear, wetness (0…255); row = y upwards.
   ImageU8 cover;
   double water_level_m = kNoWater;  ///< where the ground lies below, there is water (a pond)
@@ -36,6 +37,8 @@ class Terrain {
   // Materials of the ground, index World::materials.
   int grass_material = -1, dirt_material = -1, water_material = -1;
 
+  /// Takes the class ids and materials of another.
+  void dress_as(const Terrain& other);
   double spacing_m() const { return size_m / (samples - 1); }
   bool contains(double x, double y) const;
   /// Height [m] at (x, y) on the surface of triangles that is also rendered and driven on: each cell of four samples is

@@ -122,7 +122,6 @@ class Shape {
     for (const SideTrack& fork : forks) forks_.push_back(level_fork(fork));
     streams_ = place_streams(scenario, path, ponds, [&](double x, double y) { return levelled(x, y); });
     damage_.emplace(scenario, path, [&](double x, double y) { return undamaged(x, y, locate(x, y)); });
-    note_what_is_near();
   }
 
   struct Fork {
@@ -143,27 +142,16 @@ class Shape {
   }
 
   // Level of puddles and streams at (x, y), known a little beyond their shores.
-  double local_water(double x, double y) const {
+  double local_water(double x, double y, bool near_stream) const {
     double level = kNoWater;
     if (field_.rough_distance(x, y) < half_width_ + 2) level = damage_->water_level(x, y, field_.rough_s(x, y));
-    if (!near(x, y).stream) return level;
+    if (!near_stream) return level;
     for (const Stream& stream : streams_) {
       if (!stream.near(x, y)) continue;
       const Stream::Place at = stream.locate(x, y);
       if (at.presence > 0 && at.distance_m < at.half_width_m + 1.3) level = std::max(level, at.level_m);
     }
     return level;
-  }
-
-  // What may be near a place, to within a metre: one look instead of one for every fork and stream.
-  struct Near {
-    bool fork = false, stream = false;
-  };
-  const Near& near(double x, double y) const {
-    const auto index = [&](double p) {
-      return std::clamp(static_cast<int>((p / scenario_.terrain.size_m + 0.5) * near_cells_), 0, near_cells_ - 1);
-    };
-    return near_[static_cast<std::size_t>(index(y)) * near_cells_ + index(x)];
   }
 
   // Signed distance, side and place along the path; far from it the distance only.
@@ -195,19 +183,6 @@ class Shape {
       points[static_cast<std::size_t>(i)].z() = sum / 17;
     }
     return {&fork, PathField(levelled_fork.line, scenario_.terrain.size_m)};
-  }
-
-  void note_what_is_near() {
-    near_cells_ = std::max(1, static_cast<int>(scenario_.terrain.size_m));
-    near_.resize(static_cast<std::size_t>(near_cells_) * near_cells_);
-    for (int j = 0; j < near_cells_; ++j)
-      for (int i = 0; i < near_cells_; ++i) {
-        const double x = ((i + 0.5) / near_cells_ - 0.5) * scenario_.terrain.size_m;
-        const double y = ((j + 0.5) / near_cells_ - 0.5) * scenario_.terrain.size_m;
-        Near& cell = near_[static_cast<std::size_t>(j) * near_cells_ + i];
-        for (const Fork& fork : forks_) cell.fork |= fork.field.rough_distance(x, y) < half_width_ + 7;
-        for (const Stream& stream : streams_) cell.stream |= stream.near(x, y);
-      }
   }
 
   double levelled(double x, double y) const {
@@ -280,27 +255,60 @@ class Shape {
   std::vector<Fork> forks_;
   std::vector<Stream> streams_;
   std::optional<RoadDamage> damage_;
-  int near_cells_ = 0;
-  std::vector<Near> near_;  // [near_cells_, near_cells_]
 };
 
-void make_heights(const Shape& shape, Terrain& terrain) {
+// What may be near a place of a part, to within a metre or so: one look instead of one for every fork and stream.
+class NearMap {
+ public:
+  NearMap(const Shape& shape, const TerrainPart& part, double half_width)
+      : part_(part), cells_(std::max(1, static_cast<int>(part.size_m / std::ceil(part.size_m / 1024)))) {
+    cell_.resize(static_cast<std::size_t>(cells_) * cells_);
+    const double cell_m = part.size_m / cells_;
+    parallel_for(static_cast<std::size_t>(cells_), [&](std::size_t j) {
+      for (int i = 0; i < cells_; ++i) {
+        const double x = part.centre_m.x() + ((i + 0.5) / cells_ - 0.5) * part.size_m;
+        const double y = part.centre_m.y() + ((static_cast<double>(j) + 0.5) / cells_ - 0.5) * part.size_m;
+        Cell& cell = cell_[j * cells_ + i];
+        for (const Shape::Fork& fork : shape.forks())
+          cell.fork |= fork.field.rough_distance(x, y) < half_width + 6 + cell_m;
+        for (const Stream& stream : shape.streams()) cell.stream |= stream.near(x, y, cell_m);
+      }
+    });
+  }
+  struct Cell {
+    bool fork = false, stream = false;
+  };
+  const Cell& at(double x, double y) const {
+    const auto index = [&](double p, double centre) {
+      return std::clamp(static_cast<int>(((p - centre) / part_.size_m + 0.5) * cells_), 0, cells_ - 1);
+    };
+    return cell_[static_cast<std::size_t>(index(y, part_.centre_m.y())) * cells_ + index(x, part_.centre_m.x())];
+  }
+
+ private:
+  TerrainPart part_;
+  int cells_;
+  std::vector<Cell> cell_;  // [cells_, cells_]
+};
+
+void make_heights(const Shape& shape, const TerrainPart& part, const NearMap& near, Terrain& terrain) {
   const int samples = terrain.samples;
-  if (shape.has_local_water()) terrain.local_water.resize(terrain.heights.size());
+  const bool water = part.local_water && shape.has_local_water();
+  if (water) terrain.local_water.resize(terrain.heights.size());
   parallel_for(static_cast<std::size_t>(samples), [&](std::size_t row) {
-    const double y = (static_cast<double>(row) / (samples - 1) - 0.5) * terrain.size_m;
+    const double y = terrain.centre_m.y() + (static_cast<double>(row) / (samples - 1) - 0.5) * terrain.size_m;
     for (int column = 0; column < samples; ++column) {
-      const double x = (static_cast<double>(column) / (samples - 1) - 0.5) * terrain.size_m;
+      const double x = terrain.centre_m.x() + (static_cast<double>(column) / (samples - 1) - 0.5) * terrain.size_m;
       terrain.heights[row * samples + column] = static_cast<float>(shape.height(x, y));
-      if (shape.has_local_water())
-        terrain.local_water[row * samples + column] = static_cast<float>(shape.local_water(x, y));
+      if (water)
+        terrain.local_water[row * samples + column] = static_cast<float>(shape.local_water(x, y, near.at(x, y).stream));
     }
   });
 }
 
 std::uint8_t to_byte(double value) { return static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0, 1.0))); }
 
-void make_cover(const Scenario& scenario, const Shape& shape, Terrain& terrain) {
+void make_cover(const Scenario& scenario, const Shape& shape, const NearMap& near_map, Terrain& terrain) {
   const PathField& field = shape.field();
   const PathWear& path_wear = shape.wear();
   const RoadDamage& damage = shape.damage();
@@ -319,10 +327,10 @@ void make_cover(const Scenario& scenario, const Shape& shape, Terrain& terrain) 
   const double threshold = 0.21 * (share < 0.5 ? tail : -tail);
   const int pixels = terrain.cover.width;
   parallel_for(static_cast<std::size_t>(pixels), [&](std::size_t row) {
-    const double y = ((row + 0.5) / pixels - 0.5) * terrain.size_m;
+    const double y = terrain.centre_m.y() + ((row + 0.5) / pixels - 0.5) * terrain.size_m;
     std::uint8_t* out = terrain.cover.row(static_cast<int>(row));
     for (int column = 0; column < pixels; ++column, out += 3) {
-      const double x = ((column + 0.5) / pixels - 0.5) * terrain.size_m;
+      const double x = terrain.centre_m.x() + ((column + 0.5) / pixels - 0.5) * terrain.size_m;
       // All boundaries are kept as distances in metres (positive on dirt), and only at the end turned into a cover
       // that passes 0.5 at the boundary and saturates 0.3 m off it.
       double dirt = -1;
@@ -347,7 +355,7 @@ void make_cover(const Scenario& scenario, const Shape& shape, Terrain& terrain) 
           wet = 0.45 * rut * smoothstep(0.1, 0.4, puddles.fbm(x, y, 14, 2));
         }
       }
-      const Shape::Near near = shape.near(x, y);
+      const NearMap::Cell near = near_map.at(x, y);
       for (const Shape::Fork& fork : shape.forks()) {
         if (!near.fork) break;
         if (fork.field.rough_distance(x, y) > half_width + 2.5) continue;
@@ -392,20 +400,46 @@ void make_cover(const Scenario& scenario, const Shape& shape, Terrain& terrain) 
 
 }  // namespace
 
-Terrain make_terrain(const Scenario& scenario, Path& path, const std::vector<SideTrack>& forks) {
+struct Landscape::Impl {
+  Impl(const Scenario& the_scenario, Path& path, const std::vector<SideTrack>& forks)
+      : scenario(the_scenario),
+        ponds(place_ponds(scenario.water, path)),
+        land(scenario, ponds),
+        shape(scenario, land, ponds, path, forks) {
+    parallel_for(
+        path.points.size(),
+        [&](std::size_t i) { path.points[i].z() = shape.height(path.points[i].x(), path.points[i].y()); }, 16);
+  }
+  const Scenario& scenario;
+  std::vector<Pond> ponds;
+  Land land;
+  Shape shape;
+};
+
+Landscape::Landscape(const Scenario& scenario, Path& path, const std::vector<SideTrack>& forks)
+    : impl_(std::make_unique<Impl>(scenario, path, forks)) {}
+Landscape::~Landscape() = default;
+
+Terrain Landscape::terrain(const TerrainPart& part) const {
+  const Scenario& scenario = impl_->scenario;
   Terrain terrain;
-  terrain.size_m = scenario.terrain.size_m;
-  terrain.samples = scenario.terrain.height_samples;
+  terrain.centre_m = part.centre_m;
+  terrain.size_m = part.size_m;
+  terrain.samples = part.samples;
   terrain.heights.resize(static_cast<std::size_t>(terrain.samples) * terrain.samples);
-  terrain.cover = ImageU8(scenario.terrain.cover_pixels, scenario.terrain.cover_pixels, 3);
+  terrain.cover = ImageU8(part.cover_pixels, part.cover_pixels, 3);
   terrain.tint_drift = static_cast<float>(scenario.ground.tint_drift);
   if (!scenario.water.ponds.empty()) terrain.water_level_m = scenario.water.level_m;
+  const NearMap near(impl_->shape, part, 0.5 * scenario.path.width_m);
+  make_heights(impl_->shape, part, near, terrain);
+  make_cover(scenario, impl_->shape, near, terrain);
+  return terrain;
+}
 
-  const std::vector<Pond> ponds = place_ponds(scenario.water, path);
-  const Land land(scenario, ponds);
-  const Shape shape(scenario, land, ponds, path, forks);
-  make_heights(shape, terrain);
-  make_cover(scenario, shape, terrain);
+Terrain make_terrain(const Scenario& scenario, Path& path, const std::vector<SideTrack>& forks) {
+  const TerrainScenario& t = scenario.terrain;
+  const Terrain terrain =
+      Landscape(scenario, path, forks).terrain({{0, 0}, t.size_m, t.height_samples, t.cover_pixels});
   for (Eigen::Vector3d& point : path.points) point.z() = terrain.height(point.x(), point.y());
   return terrain;
 }

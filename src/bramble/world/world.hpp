@@ -67,7 +67,8 @@ struct Sky {
   float exposure = 1.0F;        ///< factor on the automatic exposure
 };
 
-/// A whole generated world. Immutable once made; map frame M: origin at the terrain's centre, metres.
+/// A generated world, or the part of one around a place (StreamedWorld, the only one who changes it once it is made).
+/// Map frame M: origin at the centre of the whole land, metres.
 struct World {
   std::string name;
   std::uint64_t seed = 0;
@@ -75,12 +76,24 @@ struct World {
   std::vector<ImageU8> textures;  // RGBA, sRGB for colour, as stored for normals
   std::vector<Material> materials;
   std::vector<Mesh> meshes;
-  std::vector<Instance> instances;  // instance id = kFirstScatterInstanceId + index
+  std::vector<Instance> instances;
+  std::vector<std::uint32_t> instance_ids;  // [instances]; empty: kFirstScatterInstanceId + index
   Terrain terrain;
+  /// Coarser ground around `terrain`, from near to far: each holds the square of the one before it, which hides it
+  /// there. Only what is seen, never driven on. Empty when `terrain` is all there is.
+  std::vector<Terrain> surroundings;
   Path path;
   std::vector<SideTrack> forks;  ///< tracks that leave the path; nobody drives them
   Sky sky;
+  std::uint64_t revision = 0;  ///< another one whenever ground and instances have changed
 
+  /// The terrain that reaches farthest, and the finest one at a place.
+  const Terrain& land() const { return surroundings.empty() ? terrain : surroundings.back(); }
+  const Terrain& ground_at(double x, double y) const;
+  std::uint32_t id_of(std::size_t instance) const {
+    return instance_ids.empty() ? kFirstScatterInstanceId + static_cast<std::uint32_t>(instance)
+                                : instance_ids[instance];
+  }
   /// Triangles as a viewer meets them: each instance counted with its mesh.
   std::uint64_t effective_triangles() const;
 };

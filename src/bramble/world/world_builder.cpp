@@ -10,7 +10,6 @@
 #include "bramble/core/yaml.hpp"
 #include "bramble/world/atmosphere.hpp"
 #include "bramble/world/path_shape.hpp"
-#include "bramble/world/scatter.hpp"
 #include "bramble/world/terrain_builder.hpp"
 
 namespace bramble {
@@ -41,7 +40,7 @@ std::vector<ScatterAsset> assets_of(const LayerScenario& layer, const Scenario& 
     const std::size_t before = chosen.size();
     for (const WorldAsset& asset : assets)
       if (asset.class_name == layer.class_name && matches_pattern(asset.name, pattern))
-        chosen.push_back({asset.mesh, *class_id});
+        chosen.push_back({asset.mesh, *class_id, asset.collides});
     if (chosen.size() == before)
       fail("{} asks for '{}', which no mesh in {} is called; there are: {}", where, pattern,
            (scenario.assets / layer.class_name).string(), fmt::join(there, ", "));
@@ -84,32 +83,34 @@ class Fingerprint {
 
 }  // namespace
 
-World grow_world(const Scenario& scenario, World stock, const std::vector<WorldAsset>& assets) {
-  World world = std::move(stock);
+WorldLayout lay_out(const Scenario& scenario, World stock, const std::vector<WorldAsset>& assets) {
+  WorldLayout layout;
+  World& world = layout.world;
+  world = std::move(stock);
   world.name = scenario.name;
   world.seed = scenario.seed;
-  std::vector<std::vector<ScatterAsset>> chosen;
   for (const LayerScenario& layer : scenario.layers)
-    chosen.push_back(assets_of(layer, scenario, world.ontology, assets));
-
+    layout.assets.push_back(assets_of(layer, scenario, world.ontology, assets));
   world.path = make_path_loop(scenario.path, scenario.path.seed ? scenario.path.seed : scenario.seed);
-  const Terrain stock_terrain = world.terrain;
   world.forks = make_forks(scenario, world.path);
-  world.terrain = make_terrain(scenario, world.path, world.forks);
-  world.terrain.grass_material = stock_terrain.grass_material;
-  world.terrain.dirt_material = stock_terrain.dirt_material;
-  world.terrain.water_material = stock_terrain.water_material;
   world.terrain.grass_id = world.ontology.require("grass");
   world.terrain.dirt_id = world.ontology.require("dirt");
   world.terrain.water_id = world.ontology.require("water");
   tint(world, world.terrain.grass_material, scenario.ground.grass_tint);
   tint(world, world.terrain.dirt_material, scenario.ground.dirt_tint);
   tint(world, world.terrain.water_material, scenario.ground.water_tint);
+  world.sky = make_sky(scenario.sky, scenario.seed);
+  return layout;
+}
 
+World grow_world(const Scenario& scenario, World stock, const std::vector<WorldAsset>& assets) {
+  auto [world, chosen] = lay_out(scenario, std::move(stock), assets);
+  Terrain terrain = make_terrain(scenario, world.path, world.forks);
+  terrain.dress_as(world.terrain);
+  world.terrain = std::move(terrain);
   const PathField field(world.path, world.terrain.size_m);
   world.instances = scatter(scenario, world.terrain, field, chosen, world.forks);
-  world.sky = make_sky(scenario.sky, scenario.seed);
-  return world;
+  return std::move(world);
 }
 
 Sky make_sky(const SkyScenario& scenario, std::uint64_t seed) {
@@ -143,6 +144,11 @@ std::uint64_t fingerprint(const World& world) {
   print.add_value(world.terrain.water_level_m);
   print.add(world.terrain.local_water);
   print.add_value(world.terrain.tint_drift);
+  for (const Terrain& around : world.surroundings) {
+    print.add(around.heights);
+    print.add(around.cover.data);
+  }
+  print.add(world.instance_ids);
   for (const auto& point : world.path.points) print.add(point.data(), 3);
   for (const ImageU8& texture : world.textures) print.add(texture.data);
   for (const Material& material : world.materials) {
