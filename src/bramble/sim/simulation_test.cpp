@@ -11,6 +11,7 @@
 #include "bramble/ros/image_view.hpp"
 #include "bramble/sim/drive_statistics.hpp"
 #include "bramble/sim/test_world.hpp"
+#include "bramble/world/test_land.hpp"
 
 namespace bramble {
 namespace {
@@ -300,6 +301,48 @@ TEST(Simulation, ItsOwnTraceReplaysExactly) {
   const auto replayed = all_messages(*second);
   ASSERT_EQ(recorded.size(), replayed.size());
   for (std::size_t i = 0; i < recorded.size(); ++i) ASSERT_TRUE(*recorded[i].cdr == *replayed[i].cdr) << i;
+}
+
+// Two windows' steps of a land that is not held whole: messages of some frames, and how the drive went.
+std::vector<Message> drive_through_land(int threads, std::int64_t first_frame, DriveStatistics* statistics = nullptr) {
+  const int before = thread_count();
+  set_thread_count(threads);
+  SimulationOptions options;
+  options.topics = {kRgb, kLabel, "/carla/hero/odometry"};
+  options.width = 64;
+  options.height = 48;
+  options.sensor_every = 100;
+  options.first_frame = first_frame;
+  options.frames = 501 - first_frame;
+  Simulation simulation(std::make_shared<StreamedWorld>(test_land(), land_stock(), kLandAssets), DriveScenario{},
+                        small_rig(), VehicleConfig{}, options);
+  std::vector<Message> messages;
+  std::int64_t seen = -1;
+  while (auto message = simulation.next()) {
+    messages.push_back(std::move(*message));
+    if (statistics && simulation.frame().index != seen) statistics->add(simulation.frame());
+    seen = simulation.frame().index;
+  }
+  set_thread_count(before);
+  return messages;
+}
+
+TEST(Simulation, DrivesThroughAStreamedWorldAsIfItWereWhole) {
+  const StreamedWorld land(test_land(), land_stock(), kLandAssets);
+  DriveStatistics statistics(land.world());
+  const auto messages = drive_through_land(2, 0, &statistics);
+  EXPECT_EQ(statistics.to_json()["collisions"], 0);
+  EXPECT_GT(statistics.to_json()["distance_m"], 100) << "two steps of the window";
+  EXPECT_LT(statistics.to_json()["max_lateral_m"], 0.6);
+  EXPECT_LT(statistics.to_json()["max_roll_deg"], 20) << "no jolt where the window moves";
+  const auto again = drive_through_land(1, 0);
+  ASSERT_EQ(again.size(), messages.size());
+  for (std::size_t i = 0; i < again.size(); ++i) EXPECT_EQ(*again[i].cdr, *messages[i].cdr) << i;
+  // Taken up in the middle the pictures are the same.
+  const auto later = drive_through_land(2, 400);
+  ASSERT_LT(later.size(), messages.size());
+  for (std::size_t i = 0; i < later.size(); ++i)
+    EXPECT_EQ(*later[i].cdr, *messages[messages.size() - later.size() + i].cdr) << i;
 }
 
 TEST(DriveStatistics, CountsWhatWasDriven) {

@@ -134,6 +134,34 @@ TEST_P(PathLoop, FieldAgreesWithTheExhaustiveSearch) {
   }
 }
 
+TEST(PathField, OfALargeSquareIsExactNearThePathAndGoodToSomeMetresFarOff) {
+  PathScenario scenario;
+  scenario.length_m = 6000;
+  const Path loop = make_path_loop(scenario, 3);
+  EXPECT_GE(min_bend_radius_m(loop), scenario.min_radius_m);
+  const PathField field(loop, 4096);
+  Random random(3);
+  const auto exhaustive = [&](const Eigen::Vector2d& p) {
+    double squared = 1e18;
+    for (const auto& point : loop.points) squared = std::min(squared, (point.head<2>() - p).squaredNorm());
+    return std::sqrt(squared);
+  };
+  for (int i = 0; i < 300; ++i) {
+    const double s = random.uniform(0, loop.length_m());
+    const Eigen::Vector3d tangent = loop.tangent_at(s);
+    const double off = random.uniform(-90, 90);
+    const Eigen::Vector3d p = loop.point_at(s) + off * Eigen::Vector3d(-tangent.y(), tangent.x(), 0);
+    EXPECT_NEAR(field.rough_distance(p.x(), p.y()), exhaustive(p.head<2>()), 1.0);
+    if (std::abs(off) < 9) {
+      EXPECT_NEAR(field.locate(p.x(), p.y()).s_m, loop.nearest_s(p.x(), p.y(), s), 1e-6);
+    }
+  }
+  for (int i = 0; i < 300; ++i) {
+    const Eigen::Vector2d p(random.uniform(-2048.0, 2048.0), random.uniform(-2048.0, 2048.0));
+    EXPECT_NEAR(field.rough_distance(p.x(), p.y()), exhaustive(p), 6.0);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, PathLoop, testing::Values(1, 2, 3, 20, 77));
 
 }  // namespace
