@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "bramble/render/annotations.hpp"
+
 namespace bramble {
 
 void DriveStatistics::add(const SimFrame& frame) {
@@ -71,6 +73,32 @@ ImageU8 flow_colors(const ImageF32& flow) {
   return picture;
 }
 
+// A colour of its own for each, by its id alone, so that it stays from frame to frame; black for `nothing`.
+ImageU8 id_colors(const ImageU32& ids, std::uint32_t nothing) {
+  ImageU8 picture(ids.width, ids.height, 3);
+  for (std::size_t i = 0; i < ids.data.size(); ++i) {
+    const std::uint32_t id = ids.data[i];
+    const std::uint32_t mixed = (id ^ id >> 15U) * 2654435761U;
+    for (std::size_t c = 0; c < 3; ++c)
+      picture.data[3 * i + c] = id == nothing ? 0 : static_cast<std::uint8_t>(64 + (mixed >> (8 * c)) % 192);
+  }
+  return picture;
+}
+
+// The classes' colours, mixed by their shares.
+ImageU8 coverage_colors(const ImageF32& coverage, const Ontology& ontology) {
+  ImageU8 picture(coverage.width, coverage.height, 3);
+  const auto classes = static_cast<std::size_t>(coverage.channels);
+  for (std::size_t i = 0; i < picture.pixel_count(); ++i)
+    for (std::size_t c = 0; c < 3; ++c) {
+      float sum = 0;
+      for (std::size_t k = 0; k < classes; ++k)
+        sum += coverage.data[i * classes + k] * static_cast<float>(ontology[static_cast<ClassId>(k)].color[c]);
+      picture.data[3 * i + c] = static_cast<std::uint8_t>(std::lround(std::min(sum, 255.0F)));
+    }
+  return picture;
+}
+
 }  // namespace
 
 ImageU8 picture_of(const Simulation& simulation, std::size_t index) {
@@ -93,18 +121,10 @@ ImageU8 picture_of(const Simulation& simulation, std::size_t index) {
       picture.data[i] = static_cast<std::uint8_t>(std::lround(127.5F + 127.5F * frame->normal.data[i]));
     return picture;
   }
+  if (sensor.kind == SensorKind::kPanoptic) return id_colors(panoptic_ids(frame->instance, frame->semantic), kIgnoreId);
+  if (sensor.kind == SensorKind::kCoverage) return coverage_colors(frame->coverage, simulation.world().ontology);
   if (sensor.kind == SensorKind::kOpticalFlow) return flow_colors(frame->flow);
-  if (sensor.kind == SensorKind::kInstance) {
-    // A colour of its own for each, by its id alone, so that it stays from frame to frame.
-    ImageU8 picture(frame->instance.width, frame->instance.height, 3);
-    for (std::size_t i = 0; i < frame->instance.data.size(); ++i) {
-      const std::uint32_t id = frame->instance.data[i];
-      const std::uint32_t mixed = (id ^ id >> 15U) * 2654435761U;
-      for (std::size_t c = 0; c < 3; ++c)
-        picture.data[3 * i + c] = id == kSkyInstanceId ? 0 : static_cast<std::uint8_t>(64 + (mixed >> (8 * c)) % 192);
-    }
-    return picture;
-  }
+  if (sensor.kind == SensorKind::kInstance) return id_colors(frame->instance, kSkyInstanceId);
   if (sensor.kind != SensorKind::kRgb) return {};
   ImageU8 picture(frame->bgra.width, frame->bgra.height, 3);
   for (std::size_t i = 0; i < frame->bgra.pixel_count(); ++i)

@@ -7,6 +7,7 @@
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/render/annotations.hpp"
 
 namespace bramble {
 namespace {
@@ -145,6 +146,37 @@ std::vector<std::uint8_t> instance_message(const std_msgs::Header& header, const
     image.data[4 * i + 3] = 255;
   }
   return serialized(image);
+}
+
+std::vector<std::uint8_t> panoptic_message(const std_msgs::Header& header, const CameraFrame& frame) {
+  const ImageU32 ids = panoptic_ids(frame.instance, frame.semantic);
+  sensor_msgs::Image image = empty_image(header, ids.width, ids.height, "32SC1", 4);
+  image.data.resize(ids.data.size() * sizeof(std::int32_t));
+  for (std::size_t i = 0; i < ids.data.size(); ++i) {
+    const std::int32_t id = ids.data[i] == kIgnoreId ? -1 : static_cast<std::int32_t>(ids.data[i]);
+    std::memcpy(image.data.data() + sizeof id * i, &id, sizeof id);
+  }
+  return serialized(image);
+}
+
+vision_msgs::Detection2DArray detections(const std_msgs::Header& header, const CameraFrame& frame,
+                                         const Ontology& ontology, int min_pixels) {
+  vision_msgs::Detection2DArray message;
+  message.header = header;
+  for (const InstanceBox& box : instance_boxes(frame.instance, frame.semantic, min_pixels)) {
+    vision_msgs::Detection2D& detection = message.detections.emplace_back();
+    detection.header = header;
+    detection.id = std::to_string(box.instance);
+    detection.bbox.center.position.x = 0.5 * (box.u0 + box.u1);
+    detection.bbox.center.position.y = 0.5 * (box.v0 + box.v1);
+    detection.bbox.size_x = box.u1 - box.u0;
+    detection.bbox.size_y = box.v1 - box.v0;
+    vision_msgs::ObjectHypothesisWithPose& result = detection.results.emplace_back();
+    result.hypothesis.class_id = box.class_id < ontology.size() ? ontology[box.class_id].name : "";
+    result.hypothesis.score = 1;
+    result.pose.pose.orientation.w = 1;
+  }
+  return message;
 }
 
 std::vector<std::uint8_t> float_message(const std_msgs::Header& header, const ImageF32& values) {

@@ -22,7 +22,7 @@ std_msgs::Header make_header(StampNs stamp_ns, std::string frame_id);
 
 // Pictures: CDR bytes made in one go, as the pixels are most of it.
 std::vector<std::uint8_t> rgb_message(const std_msgs::Header& header, const ImageU8& bgra);  ///< bgra8
-/// 32FC1 depth in metres, 32FC3 normals or 32FC2 optical flow, as CameraFrame has them.
+/// 32FC1 depth in metres, 32FC3 normals, 32FC2 optical flow or 32FCn coverage, as CameraFrame has them.
 std::vector<std::uint8_t> float_message(const std_msgs::Header& header, const ImageF32& values);
 std::vector<std::uint8_t> semantic_message(const std_msgs::Header& header, const ImageU8& labels,
                                            const Ontology& ontology,
@@ -33,6 +33,12 @@ std::vector<std::uint8_t> color_mask_message(const std_msgs::Header& header, con
 /// Instance ids: 32SC1 whole, or as CARLA's bgra8: tag in red, the lower 16 bits of the id in green and blue.
 std::vector<std::uint8_t> instance_message(const std_msgs::Header& header, const CameraFrame& frame,
                                            const Ontology& ontology, SemanticEncoding encoding);
+/// Panoptic ids (panoptic_ids): 32SC1, -1 for what has no class.
+std::vector<std::uint8_t> panoptic_message(const std_msgs::Header& header, const CameraFrame& frame);
+/// The boxes of what is seen (instance_boxes) as vision_msgs has detections: class name with score 1, id the
+/// instance's.
+vision_msgs::Detection2DArray detections(const std_msgs::Header& header, const CameraFrame& frame,
+                                         const Ontology& ontology, int min_pixels);
 /// plumb_bob, or equidistant for a fisheye.
 sensor_msgs::CameraInfo camera_info(const std_msgs::Header& header, const CameraModel& camera);
 

@@ -24,6 +24,9 @@ const std::map<std::string, SensorKind>& kinds() {
       {"sensor.camera.semantic_segmentation", SensorKind::kSemantic},
       {"sensor.camera.depth", SensorKind::kDepth},
       {"sensor.camera.instance_segmentation", SensorKind::kInstance},
+      {"sensor.camera.panoptic_segmentation", SensorKind::kPanoptic},
+      {"sensor.camera.detections", SensorKind::kDetections},
+      {"sensor.camera.coverage", SensorKind::kCoverage},
       {"sensor.camera.normals", SensorKind::kNormals},
       {"sensor.camera.optical_flow", SensorKind::kOpticalFlow},
       {"sensor.lidar.ray_cast", SensorKind::kLidar},
@@ -157,6 +160,9 @@ void read_camera(Entry& entry, Sensor& sensor) {
     set_quality(entry.choice("quality", {"preview", "standard", "reference"}), camera);
     read_effects(entry, sensor);
   }
+  if (sensor.kind == SensorKind::kDetections)
+    sensor.min_pixels = static_cast<int>(entry.number("min_pixels", sensor.min_pixels, 1, 1e9));
+  if (sensor.kind == SensorKind::kCoverage) camera.samples_per_axis = 4;  // shares of one ray would be all or nothing
   camera.samples_per_axis = static_cast<int>(entry.number("samples_per_axis", camera.samples_per_axis, 1, 8));
   sensor.sees_vehicle = entry.flag("sees_vehicle", true);
   entry.know("sensor_tick");

@@ -18,6 +18,9 @@ enum class SensorKind {
   kSemantic,
   kDepth,
   kInstance,
+  kPanoptic,
+  kDetections,
+  kCoverage,
   kNormals,
   kOpticalFlow,
   kLidar,
@@ -39,6 +42,7 @@ struct Sensor {
   Pose X_BS = Pose::Identity();  ///< mount: x forward, y left, z up, also for cameras
   CameraModel camera;            ///< cameras
   CameraEffects::Own effects;    ///< RGB cameras: what differs from the scenario's `camera:`
+  int min_pixels = 20;           ///< detections: things of which less is seen have no box
   bool sees_vehicle = true;      ///< cameras and LiDARs: whether the vehicle itself is there for them
   LidarModel lidar;              ///< LiDARs
   bool motion_distortion =
@@ -49,8 +53,7 @@ struct Sensor {
   WheelEncoder wheels;
 
   bool is_camera() const {
-    return kind == SensorKind::kRgb || kind == SensorKind::kSemantic || kind == SensorKind::kDepth ||
-           kind == SensorKind::kInstance || kind == SensorKind::kNormals || kind == SensorKind::kOpticalFlow;
+    return kind >= SensorKind::kRgb && kind <= SensorKind::kOpticalFlow;  // they stand first
   }
   bool is_lidar() const { return kind == SensorKind::kLidar || kind == SensorKind::kSemanticLidar; }
 };
@@ -69,8 +72,9 @@ struct Sensor {
 ///   IMU       noise_accel_stddev_x…, noise_gyro_stddev_x…, noise_gyro_bias_x…
 ///             ours: accel_bias_stddev, gyro_bias_stddev, bias_time (seconds)
 ///   GNSS      noise_lat_stddev…, noise_lat_bias… (degrees; alt: metres); ours: drift_stddev (metres), drift_time
-/// Types of ours: sensor.camera.normals, sensor.camera.optical_flow (as CARLA's), sensor.other.wheel_encoder
-///             (ticks_per_turn, radius_error, noise_stddev in rad/s).
+/// Types of ours: sensor.camera.normals, sensor.camera.optical_flow (as CARLA's), sensor.camera.panoptic_segmentation,
+///             sensor.camera.detections (min_pixels), sensor.camera.coverage (samples_per_axis),
+///             sensor.other.wheel_encoder (ticks_per_turn, radius_error, noise_stddev in rad/s).
 /// Sensors that Bramble has none of (radar, dvs, …) and unknown attributes are warned of and left out; of two sensors
 /// with the same type and id the second is ignored, as there.
 struct Rig {

@@ -252,6 +252,19 @@ void Simulation::list_sensor(std::size_t index) {
         return instance_message(header(), picture(), world_->ontology, options_.semantic_encoding);
       }));
       break;
+    case SensorKind::kPanoptic:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels,
+                   [=] { return panoptic_message(header(), picture()); }));
+      break;
+    case SensorKind::kDetections:
+      rendered(add(name, vision_msgs::Detection2DArray::kType, 16384, [=, this] {
+        return serialize(detections(header(), picture(), world_->ontology, rig_.sensors[index].min_pixels));
+      }));
+      break;
+    case SensorKind::kCoverage:
+      rendered(add(name + "/image", sensor_msgs::Image::kType, 4 * pixels * world_->ontology.size(),
+                   [=] { return float_message(header(), picture().coverage); }));
+      break;
     case SensorKind::kSemantic: {
       const std::uint64_t size = options_.semantic_encoding == SemanticEncoding::kCarla ? 4 : 1;
       rendered(add(name + "/image", sensor_msgs::Image::kType, size * pixels, [=, this] {
@@ -339,6 +352,7 @@ void Simulation::plan_views() {
       view->sees_vehicle = sensor.sees_vehicle;
     }
     view->sensors.push_back(i);
+    view->coverage |= sensor.kind == SensorKind::kCoverage;
     view->normal |= sensor.kind == SensorKind::kNormals;
     view->flow |= sensor.kind == SensorKind::kOpticalFlow;
     view->camera.samples_per_axis = std::max(view->camera.samples_per_axis, camera.samples_per_axis);
@@ -367,6 +381,7 @@ void Simulation::render(const std::vector<bool>& which) {
     if (std::none_of(view.sensors.begin(), view.sensors.end(), [&](std::size_t i) { return which[i]; })) continue;
     FrameRequest request;
     request.normal = view.normal;
+    request.coverage = view.coverage;
     request.flow = view.flow;
     request.frame_index = static_cast<std::uint64_t>(frame_.index);
     request.frame_s = kFrameS;

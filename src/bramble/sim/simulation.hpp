@@ -109,7 +109,7 @@ class Simulation final : public Source {
     bool sees_vehicle = false;
     CameraEffects::Own effects;  // of its RGB camera
     bool has_rgb = false;
-    bool normal = false, flow = false;
+    bool normal = false, flow = false, coverage = false;
     std::vector<std::size_t> sensors;
     CameraFrame frame;
   };

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
+#include <numeric>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -243,13 +245,18 @@ TEST(Simulation, EverySensorOfTheFullRigSpeaks) {
   options.width = 48;
   options.height = 36;
   Rig rig = Rig::load(BRAMBLE_SOURCE_DIR "/config/every_sensor.json");
-  for (Sensor& sensor : rig.sensors) sensor.lidar.columns = std::min(sensor.lidar.columns, 60);
-  Simulation simulation(test_world(), DriveScenario{}, rig, VehicleConfig{}, options);
+  for (Sensor& sensor : rig.sensors) {
+    sensor.lidar.columns = std::min(sensor.lidar.columns, 60);
+    sensor.min_pixels = 3;
+  }
+  Simulation simulation(std::make_shared<StreamedWorld>(test_land(), land_stock(), kLandAssets), DriveScenario{}, rig,
+                        VehicleConfig{}, options);
   std::map<std::string, Message> last;
   while (auto message = simulation.next()) last[message->topic.name] = *message;
   for (const Sensor& sensor : rig.sensors) {
     if (sensor.kind == SensorKind::kTf || sensor.kind == SensorKind::kCollision) continue;
-    const std::string topic = "/carla/hero/" + sensor.id + (sensor.is_camera() ? "/image" : "");
+    const bool picture = sensor.is_camera() && sensor.kind != SensorKind::kDetections;
+    const std::string topic = "/carla/hero/" + sensor.id + (picture ? "/image" : "");
     EXPECT_TRUE(last.contains(topic)) << topic;
   }
   const auto image = [&](const std::string& id) {
@@ -258,6 +265,43 @@ TEST(Simulation, EverySensorOfTheFullRigSpeaks) {
   EXPECT_EQ(image("normals_front").encoding, "32FC3");
   EXPECT_EQ(image("optical_flow_front").encoding, "32FC2");
   EXPECT_EQ(image("instance_front").encoding, "32SC1");
+  EXPECT_EQ(image("panoptic_front").encoding, "32SC1");
+  // Every pixel is shared out whole among the classes, or belongs to none (255: the vehicle here).
+  const auto coverage = image("coverage_front");
+  const auto labels = image("semantic_segmentation_front");
+  const std::size_t classes = simulation.world().ontology.size();
+  ASSERT_EQ(coverage.encoding, fmt::format("32FC{}", classes));
+  ASSERT_EQ(coverage.data.size(), labels.data.size() * classes * sizeof(float));
+  int mixed = 0;
+  for (std::size_t i = 0; i < labels.data.size(); ++i) {
+    std::vector<float> shares(classes);
+    std::memcpy(shares.data(), coverage.data.data() + i * classes * sizeof(float), classes * sizeof(float));
+    const float sum = std::accumulate(shares.begin(), shares.end(), 0.0F);
+    EXPECT_LT(sum, 1.0001F);
+    if (labels.data[i] != kIgnoreId) {
+      EXPECT_GT(shares[labels.data[i]], 0.05F);
+      mixed += *std::max_element(shares.begin(), shares.end()) < 0.95F;
+    }
+  }
+  EXPECT_GT(mixed, 20) << "borders of classes run through pixels";
+  // Boxes hold what the instance image shows.
+  const auto instances = image("instance_front");
+  const auto boxes = deserialize<vision_msgs::Detection2DArray>(*last.at("/carla/hero/detections_front").cdr);
+  for (const auto& box : boxes.detections) {
+    int inside = 0, outside = 0;
+    for (std::uint32_t v = 0; v < instances.height; ++v)
+      for (std::uint32_t u = 0; u < instances.width; ++u) {
+        std::uint32_t id = 0;
+        std::memcpy(&id, instances.data.data() + v * instances.step + 4 * u, 4);
+        if (std::to_string(id) != box.id) continue;
+        const bool in_box = std::abs(u + 0.5 - box.bbox.center.position.x) < 0.5 * box.bbox.size_x &&
+                            std::abs(v + 0.5 - box.bbox.center.position.y) < 0.5 * box.bbox.size_y;
+        (in_box ? inside : outside)++;
+      }
+    EXPECT_EQ(outside, 0) << box.id;
+    EXPECT_GE(inside, 3) << box.id;
+  }
+  EXPECT_FALSE(boxes.detections.empty()) << "trees are in view";
   const auto info = deserialize<sensor_msgs::CameraInfo>(*last.at("/carla/hero/rgb_fisheye/camera_info").cdr);
   EXPECT_EQ(info.distortion_model, "equidistant");
   EXPECT_EQ(info.d.size(), 4U);
