@@ -1,14 +1,15 @@
 // bramble bench: figures beside a peer or a limit, measured in the same run.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 
 #include "bramble/core/error.hpp"
 #include "bramble/dataset/extract_bench.hpp"
 #include "bramble/infer/infer_bench.hpp"
 #include "bramble/render/render_bench.hpp"
+#include "bramble/sim/simulation.hpp"
 #include "bramble/train/train_bench.hpp"
-#include "bramble/world/world_builder.hpp"
 #include "command.hpp"
 #include "sizes.hpp"
 
@@ -27,6 +28,18 @@ void show(const nlohmann::json& figures, const CommonOptions& common) {
   for (const auto& [key, value] : figures.items())
     fmt::print("{:<24} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   write_json(common, figures);
+}
+
+// Time of a frame's physics and driver, nothing rendered.
+double vehicle_step_ms(const OpenWorld& open) {
+  constexpr int kFrames = 600;
+  SimulationOptions options;
+  options.topics = {"/clock"};
+  const auto simulation = open.simulation(find_shipped("jeep", "config/vehicles", ".yaml"), options);
+  simulation->advance();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kFrames; ++i) simulation->advance();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count() / kFrames;
 }
 
 }  // namespace
@@ -52,9 +65,13 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
   render->callback([options, &common] {
     CameraModel camera;
     std::tie(camera.width, camera.height) = parse_size(options->size);
-    const World world =
-        build_world(load_scenario(find_shipped(options->scenario, "scenarios", ".yaml"), home_folder()));
-    show(bench_render(world, camera, options->frames), common);
+    const Scenario scenario = load_scenario(find_shipped(options->scenario, "scenarios", ".yaml"), home_folder());
+    const OpenWorld open = OpenWorld::open(scenario, 0, false);
+    nlohmann::json figures = bench_render(*open.world, camera, options->frames);
+    const double step_ms = vehicle_step_ms(open);
+    figures["vehicle_step_ms"] = step_ms;
+    figures["vehicle_over_frame"] = step_ms / figures.at("frame_ms").get<double>();
+    show(figures, common);
   });
 
   auto* extract = command->add_subcommand("extract", "extraction beside Python rosbags + OpenCV on the same bag");

@@ -52,6 +52,7 @@ nlohmann::json bench_render(const World& world, const CameraModel& camera, int f
       {"frames_per_s", 1000 / median(bench.frame_ms)},
       {"one_thread_frame_ms", median(alone.frame_ms)},
       {"scaling", sum(alone.frame_ms) / sum(bench.frame_ms)},
+      {"raw_scaling", sum(alone.raw_ms) / sum(bench.raw_ms)},
       {"sixteen_samples_over_one",
        sum(sixteen.frame_ms) / std::accumulate(bench.frame_ms.begin(), bench.frame_ms.begin() + std::ssize(some), 0.0)},
       {"lidar_ms", median(bench.lidar_ms)},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <vector>
 
 #include "bramble/core/error.hpp"
@@ -115,6 +116,7 @@ struct Vehicle::Impl {
   std::array<double, 256> grip_of_class{};
   double mud_grip = 0;
   bool skid = false;
+  std::optional<Pose> parked_at;  // X_MB where it came to rest with braked wheels
   int gear = 1;
   double shifting_s = 0;  // time left without force
 
@@ -357,6 +359,7 @@ struct Vehicle::Impl {
     state.wheel_turn_rad.fill(0);
     gear = 1;
     shifting_s = 0;
+    parked_at.reset();
     moved->read();
     state.steer_rad = 0;
     state.acceleration_B.setZero();
@@ -427,6 +430,7 @@ struct Vehicle::Impl {
     const bool turns = skid && std::abs(state.steer_rad) > 0.01;
     const double air_n = 0.5 * 1.2 * config.resistance.air_drag_area_m2 * speed * std::abs(speed);
     body->applyCentralForce(to_bullet(Eigen::Vector3d(-air_n * state.X_MB.linear().col(0))));
+    Hold hold;
     for (int w = 0; w < kWheelCount; ++w) {
       btWheelInfo& wheel = wheels->getWheelInfo(w);
       const bool rear = w == kRearLeft || w == kRearRight;
@@ -451,6 +455,7 @@ struct Vehicle::Impl {
         wheel.m_engineForce = 0;
         braking_n = std::min(braking_n + rolling_n + 0.25 * config.engine.braking_force_n, most_n);
         wheel.m_brake = static_cast<btScalar>(braking_n * kPhysicsStepS);
+        if (wheel.m_raycastInfo.m_isInContact) hold.add(braking_n, wheel);
       }
       wheel.m_frictionSlip = static_cast<btScalar>(grip);
       // Bump stop: over the last two fifths of the travel the spring grows stiffer, sixfold at its end.
@@ -459,6 +464,51 @@ struct Vehicle::Impl {
       const double stop = std::clamp(deflection / config.suspension.travel_m / 0.4 - 1.5, 0.0, 1.0);
       wheel.m_suspensionStiffness = static_cast<btScalar>(spring_per_mass[w] * (1 + 5 * stop));
     }
+    stay(hold);
+  }
+
+  // What the wheels that brake could hold.
+  struct Hold {
+    double force_n = 0;
+    Eigen::Vector3d normal = Eigen::Vector3d::Zero();  // sum, M
+    void add(double most_n, const btWheelInfo& wheel) {
+      force_n += most_n;
+      normal += from_bullet(wheel.m_raycastInfo.m_contactNormalWS);
+    }
+  };
+
+  // Bullet's wheels brake what moves: gravity's pull down the slope moves the body for a step before they take the
+  // motion away again, and a parked vehicle creeps. Standing still they take the pull itself, as far as they can.
+  void stay(const Hold& hold) {
+    constexpr double kStanding = 0.1;   // m/s
+    constexpr double kStiffness = 150;  // N/m and kilogram: tyres and bushings, about 2 Hz
+    constexpr double kDamping = 20;     // N s/m and kilogram
+    const Eigen::Vector3d velocity = velocity_at_B();
+    if (hold.force_n <= 0 || velocity.norm() > kStanding) {
+      parked_at.reset();
+      return;
+    }
+    if (!parked_at) parked_at = state.X_MB;
+    const Eigen::Vector3d up = hold.normal.normalized();
+    const Eigen::Vector3d weight_n(0, 0, -config.mass_kg * kGravityMps2);
+    const Eigen::Vector3d pull_n = weight_n - weight_n.dot(up) * up;
+    // What is left (springs that push unevenly on bumps) moves it back and forth about where it came to rest.
+    Eigen::Vector3d back_n =
+        config.mass_kg * (kStiffness * (parked_at->translation() - state.X_MB.translation()) - kDamping * velocity);
+    back_n -= back_n.dot(up) * up;
+    const Eigen::Vector3d needed_n = back_n - pull_n;
+    if (needed_n.norm() > hold.force_n) {
+      parked_at.reset();
+      return;
+    }
+    // In the mass centre: a force at the ground would turn the body for a step before the springs answer, and the
+    // wheels would brake that turn.
+    body->applyCentralForce(to_bullet(needed_n));
+    const double turned = std::asin(
+        std::clamp(parked_at->linear().col(0).cross(state.X_MB.linear().col(0)).dot(up), -1.0, 1.0));  // since, rad
+    const double inertia = 1 / static_cast<double>(body->getInvInertiaDiagLocal().z());
+    body->applyTorque(
+        to_bullet(Eigen::Vector3d(-inertia * (kStiffness * turned + kDamping * moved->angular.dot(up)) * up)));
   }
 
   void note_collisions() {
