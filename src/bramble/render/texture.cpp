@@ -1,33 +1,11 @@
 #include "bramble/render/texture.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 
 namespace bramble {
 namespace {
-
-float exact_srgb_to_linear(double value) {
-  return static_cast<float>(value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4));
-}
-
-const std::array<float, 256> kToLinear = [] {
-  std::array<float, 256> values{};
-  for (int i = 0; i < 256; ++i) values[i] = exact_srgb_to_linear(i / 255.0);
-  return values;
-}();
-
-constexpr int kSteps = 4096;
-const std::array<std::uint8_t, kSteps + 1> kToSrgb = [] {
-  std::array<std::uint8_t, kSteps + 1> values{};
-  for (int i = 0; i <= kSteps; ++i) {
-    const double linear = static_cast<double>(i) / kSteps;
-    const double srgb = linear <= 0.0031308 ? 12.92 * linear : 1.055 * std::pow(linear, 1 / 2.4) - 0.055;
-    values[i] = static_cast<std::uint8_t>(std::lround(255 * srgb));
-  }
-  return values;
-}();
 
 // Position in a repeating row of `size` texels: the two texels and the weight of the second.
 inline void wrap(float coordinate, int size, int& first, int& second, float& weight) {
@@ -42,17 +20,11 @@ inline void wrap(float coordinate, int size, int& first, int& second, float& wei
 
 }  // namespace
 
-float srgb_to_linear(std::uint8_t value) { return kToLinear[value]; }
-
-std::uint8_t linear_to_srgb(float value) {
-  return kToSrgb[static_cast<int>(std::clamp(value, 0.0F, 1.0F) * kSteps + 0.5F)];
-}
-
 Texture::Texture(const ImageU8& image, bool srgb) : srgb_(srgb) {
   // Level 0 as stored; each further level halves both sides (rounded up) by a box over linear, alpha-weighted colour.
   int width = image.width, height = image.height;
   std::vector<float> linear(static_cast<std::size_t>(width) * height * 4);
-  const auto& table = kToLinear;
+  const auto& table = kLinearOfSrgb;
   for (std::size_t i = 0; i < static_cast<std::size_t>(width) * height; ++i) {
     for (int c = 0; c < 3; ++c)
       linear[4 * i + c] = srgb ? table[image.data[4 * i + c]] : image.data[4 * i + c] / 255.0F;
@@ -129,7 +101,7 @@ Eigen::Vector3f Texture::bilinear(int number, float u, float v) const {
   const std::uint8_t* bottom = level.rgb.data() + static_cast<std::size_t>(v1) * level.width * 4;
   const float w00 = (1 - wu) * (1 - wv), w10 = wu * (1 - wv), w01 = (1 - wu) * wv, w11 = wu * wv;
   Eigen::Vector3f out;
-  const auto& table = kToLinear;
+  const auto& table = kLinearOfSrgb;
   for (int c = 0; c < 3; ++c) {
     const auto a = top[4 * u0 + c], b = top[4 * u1 + c], d = bottom[4 * u0 + c], e = bottom[4 * u1 + c];
     out[c] = srgb_ ? w00 * table[a] + w10 * table[b] + w01 * table[d] + w11 * table[e]

@@ -6,13 +6,9 @@
 #include <vector>
 
 #include "bramble/core/image.hpp"
+#include "bramble/core/srgb.hpp"
 
 namespace bramble {
-
-/// sRGB byte → linear value.
-float srgb_to_linear(std::uint8_t value);
-/// Linear value → sRGB byte, clamped; through a table of 4096 steps.
-std::uint8_t linear_to_srgb(float value);
 
 /// A repeating picture with mip levels for sampling. Colour is averaged in linear light and weighted by alpha, so that
 /// the empty part of a leaf card does not darken far leaves.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "bramble/world/asset_library.hpp"
+
 namespace bramble {
 namespace {
 
@@ -233,22 +235,36 @@ VehicleLook::VehicleLook(const VehicleConfig& config, ClassId class_id) : class_
   add_wheel(wheel, Eigen::Vector3f::Zero(), Eigen::Vector3f::UnitY(), Eigen::Vector3f::UnitZ(), radius, width);
   body_ = std::make_shared<const Mesh>(std::move(body));
   wheel_ = std::make_shared<const Mesh>(std::move(wheel));
-  materials_ = std::make_shared<const std::vector<Material>>(paints(config.look));
+  body_materials_ = wheel_materials_ = std::make_shared<const std::vector<Material>>(paints(config.look));
+  const auto replace = [](const std::filesystem::path& file, std::shared_ptr<const Mesh>& mesh,
+                          std::shared_ptr<const std::vector<Material>>& materials) {
+    if (file.empty()) return;
+    BodyMesh loaded = load_body_mesh(file);
+    mesh = std::make_shared<const Mesh>(std::move(loaded.mesh));
+    materials = std::make_shared<const std::vector<Material>>(std::move(loaded.materials));
+  };
+  replace(config.body_mesh, body_, body_materials_);
+  replace(config.wheel_mesh, wheel_, wheel_materials_);
 }
 
 std::vector<Actor> VehicleLook::actors(const VehicleState& state) const {
   std::vector<Actor> result;
-  const auto add = [&](const std::shared_ptr<const Mesh>& mesh, const Pose& pose) {
+  const auto add = [&](const std::shared_ptr<const Mesh>& mesh,
+                       const std::shared_ptr<const std::vector<Material>>& materials, const Pose& pose) {
     Actor actor;
     actor.mesh = mesh;
-    actor.materials = materials_;
+    actor.materials = materials;
     actor.X_MA = pose;
     actor.class_id = class_id_;
     actor.instance_id = kVehicleInstanceId;
     result.push_back(std::move(actor));
   };
-  add(body_, state.X_MB);
-  for (const Pose& X_MW : state.X_MW) add(wheel_, X_MW);
+  add(body_, body_materials_, state.X_MB);
+  for (int w = 0; w < kWheelCount; ++w) {
+    const bool right = w == kFrontRight || w == kRearRight;
+    add(wheel_, wheel_materials_,
+        right ? state.X_MW[w] * Eigen::AngleAxisd(std::numbers::pi, Eigen::Vector3d::UnitZ()) : state.X_MW[w]);
+  }
   return result;
 }
 

@@ -8,9 +8,11 @@ namespace bramble {
 
 inline constexpr std::uint32_t kVehicleInstanceId = kSkyInstanceId - 1;
 
-/// What the vehicle looks like: meshes of its `look` made once to the measures of its configuration, placed at a state.
+/// What the vehicle looks like: meshes of its `look` made once to the measures of its configuration, or read from the
+/// files that it names, placed at a state.
 class VehicleLook {
  public:
+  /// Throws Error for a mesh file that cannot be read.
   VehicleLook(const VehicleConfig& config, ClassId class_id);
   /// The body and its four wheels at that moment.
   std::vector<Actor> actors(const VehicleState& state) const;
@@ -19,7 +21,7 @@ class VehicleLook {
   ClassId class_id_;
   std::shared_ptr<const Mesh> body_;   ///< frame B
   std::shared_ptr<const Mesh> wheel_;  ///< hub frame W, axle along y
-  std::shared_ptr<const std::vector<Material>> materials_;
+  std::shared_ptr<const std::vector<Material>> body_materials_, wheel_materials_;
 };
 
 }  // namespace bramble

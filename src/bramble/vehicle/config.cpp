@@ -3,16 +3,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bramble/core/error.hpp"
 #include "bramble/core/yaml.hpp"
 
 namespace bramble {
 namespace {
 
-VehicleConfig read(YamlReader& reader) {
+VehicleConfig read(YamlReader& reader, const std::filesystem::path& folder) {
   VehicleConfig config;
   YamlBlock root = reader.root();
   root.get("name", config.name);
   root.get("look", config.look, {"jeep", "truck", "robot"});
+  const auto mesh = [&](const char* key, std::filesystem::path& file) {
+    std::string text;
+    root.get(key, text);
+    if (text.empty()) return;
+    file = folder / text;  // a full path stays as it is
+    if (!std::filesystem::exists(file)) root.complain(key, fmt::format("is {}, which is not there", file.string()));
+  };
+  mesh("body_mesh", config.body_mesh);
+  mesh("wheel_mesh", config.wheel_mesh);
   root.get("mass_kg", config.mass_kg, 50, 50000);
   YamlBlock body = root.block("body");
   body.get("length_m", config.body.length_m, 0.3, 15);
@@ -72,12 +82,13 @@ VehicleConfig read(YamlReader& reader) {
 
 VehicleConfig VehicleConfig::load(const std::filesystem::path& file) {
   YamlReader reader(file);
-  return read(reader);
+  return read(reader, file.parent_path());
 }
 
-VehicleConfig VehicleConfig::parse(const std::string& text, const std::string& name) {
+VehicleConfig VehicleConfig::parse(const std::string& text, const std::string& name,
+                                   const std::filesystem::path& folder) {
   YamlReader reader(text, name);
-  return read(reader);
+  return read(reader, folder);
 }
 
 double VehicleConfig::gear_speed_mps(int gear) const {

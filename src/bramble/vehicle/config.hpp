@@ -13,6 +13,9 @@ namespace bramble {
 struct VehicleConfig {
   std::string name = "jeep";
   std::string look = "jeep";  ///< what is drawn to these measures: jeep, truck or robot
+  /// Mesh files (glTF and others) instead, beside the vehicle file or full paths; empty: as `look` says. The body in B;
+  /// the wheel with its axle along y and the hub in the origin, turned by half a turn for the right side.
+  std::filesystem::path body_mesh, wheel_mesh;
   double mass_kg = 1850;
 
   struct Body {
@@ -67,7 +70,8 @@ struct VehicleConfig {
 
   /// Throws one Error that lists every mistake with file, line, key, value and range.
   static VehicleConfig load(const std::filesystem::path& file);
-  static VehicleConfig parse(const std::string& text, const std::string& name);
+  static VehicleConfig parse(const std::string& text, const std::string& name,
+                             const std::filesystem::path& folder = {});
 
   /// Largest force [N] that the engine gives at the ground at this forward speed.
   double engine_force_n(double speed_mps) const;

@@ -16,6 +16,7 @@
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/log.hpp"
 #include "bramble/core/parallel.hpp"
+#include "bramble/core/srgb.hpp"
 #include "bramble/core/yaml.hpp"
 
 namespace bramble {
@@ -151,7 +152,7 @@ Eigen::AlignedBox3f box_of(const Mesh& mesh) {
   return box;
 }
 
-LoadedMesh read_mesh(const fs::path& file, const AssetSidecar& sidecar) {
+LoadedMesh read_mesh(const fs::path& file, const AssetSidecar& sidecar, bool keep_origin = false) {
   Assimp::Importer importer;
   importer.SetPropertyInteger(AI_CONFIG_PP_SBP_REMOVE, aiPrimitiveType_POINT | aiPrimitiveType_LINE);
   // Assimp's own joining of vertices and search for degenerate triangles took four fifths of the time of the default
@@ -205,7 +206,9 @@ LoadedMesh read_mesh(const fs::path& file, const AssetSidecar& sidecar) {
   for (std::size_t k = 0; k < sidecar.stretch.size(); ++k)
     scale[static_cast<int>(k)] *= static_cast<float>(sidecar.stretch[k]);
   const bool around_origin = box.min().x() <= 0 && box.max().x() >= 0 && box.min().y() <= 0 && box.max().y() >= 0;
-  const Eigen::Vector3f foot(around_origin ? 0 : box.center().x(), around_origin ? 0 : box.center().y(), box.min().z());
+  const Eigen::Vector3f foot = keep_origin ? Eigen::Vector3f(0, 0, 0)
+                                           : Eigen::Vector3f(around_origin ? 0 : box.center().x(),
+                                                             around_origin ? 0 : box.center().y(), box.min().z());
   for (auto& p : out.mesh.positions) p = (p - foot).cwiseProduct(scale);
   for (auto& n : out.mesh.normals) n = n.cwiseQuotient(scale).normalized();
   return out;
@@ -338,6 +341,24 @@ AssetLibrary load_assets(const fs::path& folder, const Ontology& ontology) {
   library.textures.resize(sources.size());
   parallel_for(sources.size(), [&](std::size_t i) { library.textures[i] = read_texture(sources[i]); });
   return library;
+}
+
+BodyMesh load_body_mesh(const fs::path& file) {
+  if (!fs::exists(file)) fail("{}: the mesh file is missing", file.string());
+  LoadedMesh loaded = read_mesh(file, read_sidecar(file), true);
+  BodyMesh body{std::move(loaded.mesh), {}};
+  for (LoadedMaterial& source : loaded.materials) {
+    Material& material = body.materials.emplace_back(std::move(source.material));
+    material.alpha_cutoff = 0;
+    if (source.color.empty()) continue;
+    if (!source.color.file.empty()) source.color.bytes = read_file(source.color.file);
+    const ImageU8 picture = read_texture(source.color);
+    Eigen::Vector3d sum = Eigen::Vector3d::Zero();
+    for (std::size_t i = 0; i < picture.pixel_count(); ++i)
+      for (int c = 0; c < 3; ++c) sum[c] += srgb_to_linear(picture.data[4 * i + static_cast<std::size_t>(c)]);
+    material.color = material.color.cwiseProduct((sum / static_cast<double>(picture.pixel_count())).cast<float>());
+  }
+  return body;
 }
 
 }  // namespace bramble

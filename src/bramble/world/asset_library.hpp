@@ -51,4 +51,13 @@ struct AssetLibrary {
 /// without triangles or size. Triangles without area are left out.
 AssetLibrary load_assets(const std::filesystem::path& folder, const Ontology& ontology);
 
+/// A mesh that moves, with the materials it names. They have no textures: a picture counts with its mean colour.
+struct BodyMesh {
+  Mesh mesh;
+  std::vector<Material> materials;
+};
+/// Loads one mesh file (its sidecar counts as in load_assets) and leaves its origin where it is: x forward, y left, z
+/// up, metres; of glTF, z is forward and y up. Throws Error as load_assets does.
+BodyMesh load_body_mesh(const std::filesystem::path& file);
+
 }  // namespace bramble
