@@ -9,6 +9,7 @@
 #include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/progress.hpp"
+#include "bramble/record/recorder.hpp"
 #include "command.hpp"
 #include "drive_options.hpp"
 
@@ -86,6 +87,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     }
     bag.close();
     const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    write_file_atomically(std::filesystem::path(options->output) / kTraceName, simulation->trace().to_csv());
     save_trace(*simulation, drive);
     if (stopped)
       throw Interrupted(fmt::format("stopped after {} of {} frames; {} is complete as far as it goes", recorded, frames,

@@ -34,7 +34,7 @@ def test_undisturbed(checks):
     info = checks.run("bag", "info", checks.whole / "there").stdout
     assert "/carla/hero/rgb_front/image" in info, info
     names = {path.name for path in (checks.whole / "there").iterdir()}
-    assert names == {"metadata.yaml"} | {f"there_{i}.db3" for i in range(5)}, names
+    assert names == {"metadata.yaml", "trace.csv"} | {f"there_{i}.db3" for i in range(5)}, names
     again = checks.run("drive", checks.plan, "-o", checks.whole).stdout
     assert again.count("was complete") == 2, again
 
@@ -52,6 +52,19 @@ def test_peer_counts_samples(checks):
         assert stamps["/carla/hero/semantic_segmentation_front/image"] == images
         assert len(stamps["/clock"]) == 2 * samples
         assert len(stamps["/carla/hero/vehicle_info"]) == 1
+
+
+def test_replayed_trace_gives_the_same(checks):
+    plan = checks.work / "replay.yaml"
+    lines = [f"  - {{name: {name}, driver: 'trace:{checks.whole / name / 'trace.csv'}', samples: {samples}}}"
+             for name, samples in (("there", 23), ("back", 12))]
+    plan.write_text(PLAN[:PLAN.index("drives:")] + "drives:\n" + "\n".join(lines) + "\n")
+    replayed = checks.work / "replayed"
+    checks.run("drive", plan, "-o", replayed)
+    for name in ("there", "back"):
+        here, there = bytes_of(replayed / name), bytes_of(checks.whole / name)
+        assert here.pop("trace.csv") and there.pop("trace.csv")  # they name their drivers
+        assert here == there, name
 
 
 def test_killed_and_taken_up(checks):

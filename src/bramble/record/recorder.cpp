@@ -50,6 +50,7 @@ RecordedDrive record_drive(const fs::path& folder, const SimulationFactory& simu
     progress.advance();
   }
   bag.close();
+  write_file_atomically(draft / kTraceName, sim->trace().to_csv());
   result.messages = bag.message_count();
   result.bytes = bag.byte_count();
   fs::rename(draft, folder);

@@ -13,6 +13,9 @@ namespace bramble {
 /// Makes a drive's simulation that begins to deliver at a frame (SimulationOptions::first_frame, continued).
 using SimulationFactory = std::function<std::unique_ptr<Simulation>(std::int64_t first_frame, bool continued)>;
 
+/// What was driven, beside the storage files of every recorded bag: for --driver trace:BAG/trace.csv.
+inline constexpr const char* kTraceName = "trace.csv";
+
 struct RecordedDrive {
   std::uint64_t messages = 0, bytes = 0;
   std::int64_t samples = 0;
