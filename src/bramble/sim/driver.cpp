@@ -28,9 +28,10 @@ SpeedRules rules_for(double limit_mps) {
   return rules;
 }
 
-// The place on the track that lies at an arc length of the path, which counts its slopes too.
-double track_s(const Track& track, const Path& path, double path_s_m) {
-  const Eigen::Vector3d point = path.point_at(path_s_m);
+// The place on the track that lies at an arc length of the path, which counts its slopes too. An open path that is
+// driven backwards begins at its end.
+double track_s(const Track& track, const Path& path, double path_s_m, bool backwards) {
+  const Eigen::Vector3d point = path.point_at(backwards && !path.closed ? path.length_m() - path_s_m : path_s_m);
   return track.nearest_s(point.head<2>(), -1);
 }
 
@@ -38,7 +39,7 @@ class Autopilot final : public Driver {
  public:
   Autopilot(const World& world, const VehicleConfig& config, const DriverOptions& options, bool backwards)
       : track_(Track::along(world.path, backwards, rules_for(options.speed_limit_mps))),
-        start_s_m_(track_s(track_, world.path, options.start_s_m)),
+        start_s_m_(track_s(track_, world.path, options.start_s_m, backwards)),
         follower_(track_, config, start_s_m_) {}
   Pose start() const override { return pose_on(track_, start_s_m_); }
   VehicleControl drive(std::int64_t, const VehicleState& state) override { return follower_.follow(state, {}); }
@@ -55,8 +56,9 @@ class ManualLike final : public Driver {
  public:
   ManualLike(const World& world, const VehicleConfig& config, const DriverOptions& options)
       : track_(Track::along(world.path, false, rules_for(options.speed_limit_mps))),
-        start_s_m_(track_s(track_, world.path, options.start_s_m) + 0.4 * track_.length_m()),
-        follower_(track_, config, std::fmod(start_s_m_, track_.length_m())),
+        start_s_m_(std::fmod(track_s(track_, world.path, options.start_s_m, false) + 0.4 * track_.length_m(),
+                             track_.length_m())),
+        follower_(track_, config, start_s_m_),
         random_(options.seed, stream_of("manual-like")),
         room_m_(std::max(0.5 * world.path.width_m - 0.5, 0.3)) {
     next_stop_frame_ = static_cast<std::int64_t>(random_.uniform(160, 320));

@@ -10,6 +10,7 @@
 #include "bramble/core/yaml.hpp"
 #include "bramble/world/atmosphere.hpp"
 #include "bramble/world/path_shape.hpp"
+#include "bramble/world/road_file.hpp"
 #include "bramble/world/scatter.hpp"
 #include "bramble/world/terrain_builder.hpp"
 
@@ -92,7 +93,7 @@ World grow_world(const Scenario& scenario, World stock, const std::vector<WorldA
   for (const LayerScenario& layer : scenario.layers)
     chosen.push_back(assets_of(layer, scenario, world.ontology, assets));
 
-  world.path = make_path_loop(scenario.path, scenario.path.seed ? scenario.path.seed : scenario.seed);
+  world.path = make_scenario_path(scenario);
   const Terrain stock_terrain = world.terrain;
   world.forks = make_forks(scenario, world.path);
   world.terrain = make_terrain(scenario, world.path, world.forks);
