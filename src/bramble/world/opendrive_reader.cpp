@@ -270,6 +270,21 @@ Road Reader::road(const pugi::xml_node& node) {
   return result;
 }
 
+// All text inside an element as one line of words.
+std::string words_of(const pugi::xml_node& node) {
+  std::string words;
+  for (const pugi::xml_node& child : node.children())
+    for (const char* c = child.value(); *c != 0; ++c) {
+      const bool space = static_cast<unsigned char>(*c) <= ' ';
+      if (!space)
+        words += *c;
+      else if (!words.empty() && words.back() != ' ')
+        words += ' ';
+    }
+  if (words.ends_with(' ')) words.pop_back();
+  return words;
+}
+
 OpenDrive Reader::read() {
   pugi::xml_document document;
   const pugi::xml_parse_result parsed = document.load_buffer(text_.data(), text_.size());
@@ -285,7 +300,7 @@ OpenDrive Reader::read() {
     reject(header, "revision {}.{} cannot be read; export revision 1.4 to 1.8", header.attribute("revMajor").value(),
            header.attribute("revMinor").value());
   drive.name = header.attribute("name").value();
-  drive.geo_reference = header.child("geoReference").child_value();
+  drive.geo_reference = words_of(header.child("geoReference"));
   const pugi::xml_node offset = header.child("offset");
   drive.offset = {number(offset, "x", 0), number(offset, "y", 0), number(offset, "z", 0), number(offset, "hdg", 0)};
   for (const pugi::xml_node& child : root.children("road")) {

@@ -168,12 +168,14 @@ TEST(RoadFile, FollowsLinksFromRoadToRoad) {
     options.road = wanted;
     const RoadFile road = parse(roads, options);
     EXPECT_THAT(road.roads, ElementsAre("a", "b", "c")) << wanted;
-    EXPECT_NEAR(road.path.length_m(), 90, 0.1);
+    EXPECT_NEAR(road.path.length_m(), 90, 0.3) << "the middle moves over by 1.5 m, twice";
     EXPECT_LT((road.path.points.front() - Vector3d(0, -1.5, 0)).norm(), 1e-9) << "the middle of the lane";
     EXPECT_LT((road.path.points.back() - Vector3d(90, -1.5, 0)).norm(), 1e-9);
     EXPECT_THAT(road.left_out, testing::Contains(HasSubstr("2 of 5 roads")));
-    for (const Vector3d& point : road.path.points)
-      if (point.x() > 37 && point.x() < 63) EXPECT_NEAR(point.y(), 0, 1e-6) << "b has no lanes";
+    for (const Vector3d& point : road.path.points) {
+      if (point.x() < 37 || point.x() > 63) continue;
+      EXPECT_NEAR(point.y(), 0, 1e-6) << "b has no lanes";
+    }
   }
   RoadFileOptions options;
   options.road = "b";
@@ -252,7 +254,7 @@ TEST(RoadFile, TheWorldsPathIsTheFiles) {
                 1e-9);
   }
   EXPECT_EQ(ground.path.width_m, 3);
-  EXPECT_LE(max_path_slope(ground.path), ground.scenario.path.max_slope);
+  EXPECT_LE(max_path_slope(ground.path), ground.scenario.path.max_slope + 0.02) << "bumps come on top";
 }
 
 TEST(RoadFile, AnOpenRoadIsCentredAndItsHeightsAreFollowed) {
