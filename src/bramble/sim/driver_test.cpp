@@ -103,7 +103,7 @@ TEST(Drivers, AnOpenPathIsDrivenToItsEnd) {
     const Eigen::Vector2d end = result.poses.back().block<2, 1>(0, 3);
     EXPECT_LT((end - to).norm(), 3) << name << " stands with its front axle at the end";
     EXPECT_LT(std::abs(result.trace.rows.back().speed_mps), 0.05) << name;
-    EXPECT_LT((result.poses[700].block<2, 1>(0, 3) - end).norm(), 0.05) << name;
+    EXPECT_LT((result.poses[700].block<2, 1>(0, 3) - end).norm(), 0.2) << name << ": but for creep across the slope";
     EXPECT_LT(result.largest_lateral_m, 0.5 * world.path.width_m + 1) << name;
   }
   EXPECT_EQ(Track::along(world.path, false, {}).at(1e9).speed_mps, 0);
