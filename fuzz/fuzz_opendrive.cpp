@@ -23,11 +23,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace bramble;
   const std::string text(reinterpret_cast<const char*>(data), size);
   try {
-    const std::string written = opendrive_xml(parse_opendrive(text, "fuzz.xodr"));
+    const OpenDrive drive = parse_opendrive(text, "fuzz.xodr");
+    const std::string written = opendrive_xml(drive);
     if (opendrive_xml(parse_opendrive(written, "written.xodr")) != written) std::abort();
-    const Path path = parse_opendrive_path(text, "fuzz.xodr").path;
-    check(path);
-    parse_opendrive(opendrive_xml(opendrive_of(path, "fuzz", 6)), "path.xodr");
+    double length_m = 0;
+    for (const Road& road : drive.roads) length_m += road.length_m();
+    if (length_m < 500) {  // longer ones only take longer
+      const Path path = parse_opendrive_path(text, "fuzz.xodr").path;
+      check(path);
+      try {
+        parse_opendrive(opendrive_xml(opendrive_of(path, "fuzz", 6)), "path.xodr");
+      } catch (const Error&) {
+        std::abort();
+      }
+    }
   } catch (const Error&) {
   }
   try {

@@ -110,7 +110,7 @@ std::string opendrive_xml(const OpenDrive& drive);
 /// within 0.3 mm: paramPoly3 pieces of at most 10 m whose directions meet, lines where the path is straight; the
 /// direction jumps only where the path itself has a corner of more than 10 degrees. A closed path's road is its own
 /// predecessor and successor.
-/// The geographic reference is that of the simulation's GNSS. Throws Error for a path of fewer than 3 points.
+/// The geographic reference is that of the simulation's GNSS. Throws Error for a path of fewer than 3 different points.
 OpenDrive opendrive_of(const Path& path, const std::string& name, double speed_limit_mps);
 
 /// A change of direction from which on a point of a line counts as a corner.

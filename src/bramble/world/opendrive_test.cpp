@@ -259,6 +259,9 @@ TEST(OpenDrive, APathsRoadRunsThroughItsPoints) {
   EXPECT_LT(worst_m, 0.0003);
   EXPECT_LT(worst_height_m, 0.001);
   EXPECT_THROW(opendrive_of(Path{}, "nothing", 6), Error);
+  Path point;
+  point.points.assign(5, Eigen::Vector3d(1, 2, 3));
+  EXPECT_THROW(opendrive_of(point, "a point", 6), Error);
 }
 
 TEST(OpenDrive, PassesOverWhatItDoesNotNeed) {

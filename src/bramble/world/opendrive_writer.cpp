@@ -42,6 +42,7 @@ Outline outline_of(const Path& path) {
     outline.points.push_back(p.head<2>());
     outline.height_m.push_back(p.z());
   }
+  if (outline.points.size() < 3) fail("a road needs a path of at least 3 different points");
   const std::size_t last = outline.points.size() - 1;
   const auto direction = [&](std::size_t piece) -> Vector2d {
     return outline.points[piece + 1] - outline.points[piece];
@@ -203,8 +204,8 @@ std::vector<CubicRecord> elevation_of(const Outline& outline, const std::vector<
   return records;
 }
 
-// To ten digits, so that the file is not longer than it needs to be.
-void round_off(double& value) { value = std::stod(fmt::format("{:.10g}", value)); }
+// To twelve digits, so that the file is not longer than it needs to be.
+void round_off(double& value) { value = std::stod(fmt::format("{:.12g}", value)); }
 
 void round_off(Road& road) {
   for (PlanGeometry& g : road.plan_view) {
@@ -391,7 +392,6 @@ std::string opendrive_xml(const OpenDrive& drive) {
 }
 
 OpenDrive opendrive_of(const Path& path, const std::string& name, double speed_limit_mps) {
-  if (path.points.size() < 3) fail("a road needs a path of at least 3 points, not {}", path.points.size());
   const Outline outline = outline_of(path);
   std::vector<double> s_m;
   Road road;

@@ -30,7 +30,7 @@ struct TerrainScenario {
 
 /// `path:` a worn track of two ruts in a closed loop around the terrain's centre, or along the road of a file.
 struct PathScenario {
-  std::filesystem::path file;              ///< .xodr or waypoints; empty: none, the next four mean nothing
+  std::filesystem::path file;              ///< .xodr or waypoints, see read_road_file; empty: a loop
   std::string file_road;                   ///< id of an OpenDRIVE road; empty: the longest way
   std::vector<double> file_origin;         ///< x, y, or x, y, z of the file that become the map's origin; empty: choose
   std::vector<double> file_unreal_origin;  ///< x, y, z in cm: waypoints are Unreal's, see UnrealOrigin; empty: metres
