@@ -33,7 +33,7 @@ double turn_between(const Vector2d& a, const Vector2d& b) {
 
 Outline outline_of(const Path& path) {
   Outline outline;
-  const std::size_t count = path.points.size() + (path.closed ? 1 : 0);
+  const std::size_t count = path.points.size() + (path.closed && !path.points.empty() ? 1 : 0);
   for (std::size_t i = 0; i < count; ++i) {
     const Eigen::Vector3d& p = path.points[i % path.points.size()];
     if (!outline.points.empty() && (p.head<2>() - outline.points.back()).norm() < 1e-6) continue;

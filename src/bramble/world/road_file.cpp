@@ -364,7 +364,7 @@ RoadFile read_road_file(const std::filesystem::path& file, const RoadFileOptions
 
 std::string waypoints_json(const Path& path, const std::optional<UnrealOrigin>& unreal) {
   std::string text = "[";
-  const std::size_t count = path.points.size() + (path.closed ? 1 : 0);
+  const std::size_t count = path.points.size() + (path.closed && !path.points.empty() ? 1 : 0);
   for (std::size_t i = 0; i < count; ++i) {
     Vector3d p = path.points[i % path.points.size()];
     if (unreal) p = Vector3d(unreal->x_cm + 100 * p.x(), unreal->y_cm - 100 * p.y(), unreal->z_cm + 100 * p.z());
