@@ -7,8 +7,10 @@
 #include <string>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/render/panorama.hpp"
+#include "bramble/world/opendrive.hpp"
 #include "bramble/world/scenario.hpp"
 #include "bramble/world/statistics.hpp"
 #include "bramble/world/streamed_world.hpp"
@@ -38,7 +40,7 @@ void add_world_command(CLI::App& app, CommonOptions& common) {
     bool reverse = false;
   };
   auto options = std::make_shared<Options>();
-  auto* cmd = app.add_subcommand("world", "Pictures and numbers of a scenario's world");
+  auto* cmd = app.add_subcommand("world", "Pictures, road and numbers of a scenario's world");
   cmd->add_option("SCENARIO", options->scenario, "scenario file, or the name of one that ships with Bramble")
       ->required();
   cmd->add_option("-o,--output", options->output, "folder for the pictures (none are made without it)");
@@ -78,7 +80,10 @@ void add_world_command(CLI::App& app, CommonOptions& common) {
       write_png(options->output / "top.png", draw_top_view(world, options->pixels), PngEffort::kSmall);
       write_png(options->output / "classes.png", draw_class_map(world, options->pixels), PngEffort::kSmall);
       write_png(options->output / "heights.png", draw_height_map(world, options->pixels), PngEffort::kSmall);
-      fmt::print("maps: {0}/top.png, {0}/classes.png, {0}/heights.png\n", options->output.string());
+      write_file_atomically(options->output / "road.xodr",
+                            opendrive_xml(opendrive_of(world.path, world.name, scenario.drive.speed_limit_mps)));
+      fmt::print("maps: {0}/top.png, {0}/classes.png, {0}/heights.png\nroad: {0}/road.xodr\n",
+                 options->output.string());
       if (options->frames > 0) {
         const Renderer renderer(world);
         CameraModel camera;

@@ -28,22 +28,36 @@ SpeedRules rules_for(double limit_mps) {
   return rules;
 }
 
-// The place on the track that lies at an arc length of the path, which counts its slopes too.
-double track_s(const Track& track, const Path& path, double path_s_m) {
-  const Eigen::Vector3d point = path.point_at(path_s_m);
+// The place on the track that lies at an arc length of the path, which counts its slopes too. An open path that is
+// driven backwards begins at its end.
+double track_s(const Track& track, const Path& path, double path_s_m, bool backwards) {
+  const Eigen::Vector3d point = path.point_at(backwards && !path.closed ? path.length_m() - path_s_m : path_s_m);
   return track.nearest_s(point.head<2>(), -1);
+}
+
+// What a driver does, with the brakes on once it has come to stand with the front axle at the end of an open track.
+VehicleControl parked_at_end(const Track& track, const Follower& follower, const VehicleConfig& config,
+                             const VehicleState& state, VehicleControl control) {
+  const double room_m = track.length_m() - follower.s_m() - 0.5 * config.wheels.wheelbase_m;
+  if (track.closed() || room_m > 0.5 || std::abs(state.speed_mps()) > 0.3) return control;
+  return {.throttle = 0, .steer = control.steer, .brake = 0.5, .hand_brake = true};
 }
 
 class Autopilot final : public Driver {
  public:
   Autopilot(const World& world, const VehicleConfig& config, const DriverOptions& options, bool backwards)
-      : track_(Track::along(world.path, backwards, rules_for(options.speed_limit_mps))),
-        start_s_m_(track_s(track_, world.path, options.start_s_m)),
+      : config_(config),
+        track_(Track::along(world.path, backwards, rules_for(options.speed_limit_mps))),
+        start_s_m_(track_s(track_, world.path, options.start_s_m, backwards)),
         follower_(track_, config, start_s_m_) {}
   Pose start() const override { return pose_on(track_, start_s_m_); }
-  VehicleControl drive(std::int64_t, const VehicleState& state) override { return follower_.follow(state, {}); }
+  VehicleControl drive(std::int64_t, const VehicleState& state) override {
+    const VehicleControl control = follower_.follow(state, {});
+    return parked_at_end(track_, follower_, config_, state, control);
+  }
 
  private:
+  const VehicleConfig& config_;
   Track track_;
   double start_s_m_;
   Follower follower_;
@@ -54,9 +68,11 @@ class Autopilot final : public Driver {
 class ManualLike final : public Driver {
  public:
   ManualLike(const World& world, const VehicleConfig& config, const DriverOptions& options)
-      : track_(Track::along(world.path, false, rules_for(options.speed_limit_mps))),
-        start_s_m_(track_s(track_, world.path, options.start_s_m) + 0.4 * track_.length_m()),
-        follower_(track_, config, std::fmod(start_s_m_, track_.length_m())),
+      : config_(config),
+        track_(Track::along(world.path, false, rules_for(options.speed_limit_mps))),
+        start_s_m_(std::fmod(track_s(track_, world.path, options.start_s_m, false) + 0.4 * track_.length_m(),
+                             track_.length_m())),
+        follower_(track_, config, start_s_m_),
         random_(options.seed, stream_of("manual-like")),
         room_m_(std::max(0.5 * world.path.width_m - 0.5, 0.3)) {
     next_stop_frame_ = static_cast<std::int64_t>(random_.uniform(160, 320));
@@ -80,7 +96,7 @@ class ManualLike final : public Driver {
       wish.speed_factor = std::clamp(0.86 + haste_, 0.5, 1.1);
       wish.steering_gain = 1.1;
       if (frame < stop_until_) wish.speed_mps = 0;
-      const VehicleControl decided = follower_.follow(state, wish);
+      const VehicleControl decided = parked_at_end(track_, follower_, config_, state, follower_.follow(state, wish));
       const double steer = frame < distracted_until_ ? decided_.steer : decided.steer + hand_;
       const bool standing = frame < stop_until_ && state.speed_mps() < 0.7;  // nobody turns the wheel then
       const double kept = decided_.steer;
@@ -93,6 +109,7 @@ class ManualLike final : public Driver {
     now_.throttle = std::max(pedal_, 0.0);
     now_.brake = std::max(-pedal_, 0.0);
     now_.reverse = decided_.reverse;
+    now_.hand_brake = decided_.hand_brake;
     return now_;
   }
 
@@ -102,6 +119,7 @@ class ManualLike final : public Driver {
     value = keep * value + random_.normal(0, stddev * std::sqrt(1 - keep * keep));
   }
 
+  const VehicleConfig& config_;
   Track track_;
   double start_s_m_;
   Follower follower_;

@@ -23,13 +23,13 @@ class Driver {
 
 struct DriverOptions {
   double speed_limit_mps = 6;
-  double start_s_m = 0;  ///< arc length of the start on the world's path
+  double start_s_m = 0;  ///< arc length of the start on the world's path; from an open path's end for `reverse`
   std::uint64_t seed = 0;
 };
 
 /// Drivers by name:
-///   autopilot    follows the path; slows down for bends and slopes
-///   reverse      the same against the path's direction
+///   autopilot    follows the path; slows down for bends and slopes; stops at the end of an open path
+///   reverse      the same against the path's direction, from an open path's end
 ///   manual-like  a model of a person: wanders, corrects late, drives unevenly, stops now and then (seeded); starts 0.4
 ///                of the loop further on, where a short autopilot drive has not been
 ///   trace:FILE   replays a recorded drive: the recorded controls as they stand while the vehicle is where it was

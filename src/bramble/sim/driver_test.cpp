@@ -88,6 +88,27 @@ TEST(Track, BrakesAheadOfABend) {
   }
 }
 
+TEST(Drivers, AnOpenPathIsDrivenToItsEnd) {
+  World world = make_test_world();
+  world.path.closed = false;
+  world.path.points.resize(200);
+  const VehicleConfig config;
+  for (const char* name : {"autopilot", "reverse"}) {
+    const bool forwards = name[0] == 'a';
+    const Eigen::Vector2d from = (forwards ? world.path.points.front() : world.path.points.back()).head<2>();
+    const Eigen::Vector2d to = (forwards ? world.path.points.back() : world.path.points.front()).head<2>();
+    const auto driver = make_driver(name, world, config, {});
+    EXPECT_LT((driver->start().translation().head<2>() - from).norm(), 0.01) << name;
+    const Drive result = drive(world, *driver, config, 800);
+    const Eigen::Vector2d end = result.poses.back().block<2, 1>(0, 3);
+    EXPECT_LT((end - to).norm(), 3) << name << " stands with its front axle at the end";
+    EXPECT_LT(std::abs(result.trace.rows.back().speed_mps), 0.05) << name;
+    EXPECT_LT((result.poses[700].block<2, 1>(0, 3) - end).norm(), 0.2) << name << ": but for creep across the slope";
+    EXPECT_LT(result.largest_lateral_m, 0.5 * world.path.width_m + 1) << name;
+  }
+  EXPECT_EQ(Track::along(world.path, false, {}).at(1e9).speed_mps, 0);
+}
+
 TEST(Drivers, AutopilotStaysOnThePathBothWays) {
   for (const double hill_m : {0.0, 3.0})
     for (const char* name : {"autopilot", "reverse"}) {

@@ -14,17 +14,18 @@ double wrap_angle(double rad) { return std::remainder(rad, 2 * std::numbers::pi)
 Track Track::along(const Path& path, bool backwards, const SpeedRules& rules) {
   std::vector<Eigen::Vector3d> points = path.points;
   if (backwards) std::reverse(points.begin(), points.end());
-  return Track(std::move(points), path.closed, rules);
+  return Track(std::move(points), path.closed, !path.closed, rules);
 }
 
 Track Track::through(const std::vector<Eigen::Vector3d>& points, double spacing_m, const SpeedRules& rules) {
   std::vector<Eigen::Vector3d> kept;
   for (const auto& p : points)
     if (kept.empty() || (p - kept.back()).head<2>().norm() >= spacing_m) kept.push_back(p);
-  return Track(std::move(kept), false, rules);
+  return Track(std::move(kept), false, false, rules);
 }
 
-Track::Track(std::vector<Eigen::Vector3d> points, bool closed, const SpeedRules& rules) : closed_(closed) {
+Track::Track(std::vector<Eigen::Vector3d> points, bool closed, bool stop_at_end, const SpeedRules& rules)
+    : closed_(closed) {
   const std::size_t n = points.size();
   if (n < 3) fail("a track to follow needs at least 3 different points, not {}", n);
   for (const auto& p : points) points_.push_back(p.head<2>());
@@ -60,6 +61,7 @@ Track::Track(std::vector<Eigen::Vector3d> points, bool closed, const SpeedRules&
     if (slope < 0) speed *= std::max(1 + rules.downhill * slope, 0.5);
     speed_mps_[i] = std::max(speed, std::min(rules.slowest_mps, rules.limit_mps));
   }
+  if (stop_at_end) speed_mps_[n - 1] = 0;
   // Backwards, twice around a loop: slow enough here to brake down to what comes.
   for (std::size_t k = 2 * n; k-- > 0;) {
     const std::size_t i = k % n;

@@ -26,7 +26,8 @@ class Track {
     double speed_mps = 0;        ///< planned
   };
 
-  /// Along the path in its direction or against it. Throws Error for a path of fewer than 3 points.
+  /// Along the path in its direction or against it; at the end of an open path the planned speed is 0. Throws Error for
+  /// a path of fewer than 3 points.
   static Track along(const Path& path, bool backwards, const SpeedRules& rules);
   /// Through these points (metres, M), open; points nearer than `spacing_m` to the one before are left out.
   static Track through(const std::vector<Eigen::Vector3d>& points, double spacing_m, const SpeedRules& rules);
@@ -38,7 +39,7 @@ class Track {
   double nearest_s(const Eigen::Vector2d& point, double hint_s_m) const;
 
  private:
-  Track(std::vector<Eigen::Vector3d> points, bool closed, const SpeedRules& rules);
+  Track(std::vector<Eigen::Vector3d> points, bool closed, bool stop_at_end, const SpeedRules& rules);
   double wrapped(double s_m) const;
   std::size_t piece_of(double s_m) const;
   bool closed_ = false;

@@ -74,6 +74,43 @@ void read_terrain(YamlBlock block, TerrainScenario& t) {
   block.get("bare_patches", t.bare_patches, 0, 0.9);
 }
 
+// A path given in the scenario: beside the scenario if it is there, else under home.
+fs::path resolved(const fs::path& given, const fs::path& scenario_folder, const fs::path& home) {
+  if (given.is_absolute()) return given;
+  if (!scenario_folder.empty() && fs::exists(scenario_folder / given)) return scenario_folder / given;
+  return home / given;
+}
+
+// The road file's keys. What stands in the file is read when the world is built.
+void read_path_file(YamlBlock& block, PathScenario& p, const fs::path& scenario_folder, const fs::path& home) {
+  std::string file;
+  block.get("file", file);
+  block.get("file_road", p.file_road);
+  block.get("file_origin", p.file_origin);
+  block.get("file_unreal_origin", p.file_unreal_origin);
+  block.get("file_elevation", p.file_elevation);
+  if (file.empty()) {
+    for (const char* key : {"file_road", "file_origin", "file_unreal_origin", "file_elevation"})
+      if (block.has(key)) block.complain(key, "stands without a 'file', to which it belongs");
+    return;
+  }
+  p.file = resolved(file, scenario_folder, home);
+  const fs::path extension = p.file.extension();
+  if (extension != ".xodr" && extension != ".json")
+    block.complain("file", fmt::format("is '{}', must be .xodr (OpenDRIVE) or .json (waypoints)", file));
+  else if (!fs::is_regular_file(p.file))
+    block.complain("file", fmt::format("names {}, which does not exist", p.file.string()));
+  if (const auto n = p.file_origin.size(); block.has("file_origin") && n != 2 && n != 3)
+    block.complain("file_origin", fmt::format("has {} numbers, must be [x, y] or [x, y, z]", n));
+  if (block.has("file_unreal_origin") && p.file_unreal_origin.size() != 3)
+    block.complain("file_unreal_origin",
+                   fmt::format("has {} numbers, must be [x, y, z] in centimetres", p.file_unreal_origin.size()));
+  if (extension == ".xodr" && block.has("file_unreal_origin"))
+    block.complain("file_unreal_origin", "is for waypoints; OpenDRIVE is in metres");
+  if (extension == ".json" && block.has("file_road"))
+    block.complain("file_road", "is for OpenDRIVE; waypoints are one road");
+}
+
 // What compares two values is silent when one of them has been complained of: the default in its place says nothing.
 void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, double size_m) {
   block.get("seed", p.seed);
@@ -95,13 +132,13 @@ void read_path(YamlBlock block, PathScenario& p, const YamlBlock& terrain, doubl
   block.get("forks", p.forks, 0, 200);
   block.get("fork_length_m", p.fork_length_m, 15, 200);
   const double reach_m = p.length_m / (2 * std::numbers::pi) * (1 + p.winding) + 0.5 * p.width_m + 10;
-  const bool loop_known = block.sound("length_m") && block.sound("winding") && block.sound("width_m");
+  const bool loop_known = p.file.empty() && block.sound("length_m") && block.sound("winding") && block.sound("width_m");
   if (loop_known && terrain.sound("size_m") && reach_m > 0.5 * size_m)
     block.complain("length_m",
                    fmt::format("is {}: the loop reaches {:.0f} m from the centre, the terrain only {:.0f} m; "
                                "make length_m or winding smaller, or terrain.size_m larger",
                                p.length_m, reach_m, 0.5 * size_m));
-  if (block.sound("length_m") && block.sound("min_radius_m") &&
+  if (p.file.empty() && block.sound("length_m") && block.sound("min_radius_m") &&
       p.min_radius_m > 0.9 * p.length_m / (2 * std::numbers::pi))
     block.complain("min_radius_m",
                    fmt::format("is {}, too wide a bend for a loop of {} m", p.min_radius_m, p.length_m));
@@ -243,13 +280,6 @@ void read_camera(YamlBlock block, CameraScenario& camera) {
   block.get("tone", camera.tone, {"filmic", "linear"});
 }
 
-// A path given in the scenario: beside the scenario if it is there, else under home.
-fs::path resolved(const fs::path& given, const fs::path& scenario_folder, const fs::path& home) {
-  if (given.is_absolute()) return given;
-  if (!scenario_folder.empty() && fs::exists(scenario_folder / given)) return scenario_folder / given;
-  return home / given;
-}
-
 // Names of the ontology's classes; what is wrong with its file is complained of.
 std::vector<std::string> read_classes(YamlBlock& root, const fs::path& ontology) {
   std::vector<std::string> names;
@@ -284,6 +314,7 @@ Scenario read(YamlReader& reader, Scenario scenario, const fs::path& scenario_fo
   YamlBlock terrain = root.block("terrain");
   read_terrain(terrain, scenario.terrain);
   YamlBlock path = root.block("path");
+  read_path_file(path, scenario.path, scenario_folder, scenario.home);
   read_path(path, scenario.path, terrain, scenario.terrain.size_m);
   read_water(root.block("water"), scenario.water, path, scenario.path);
   YamlBlock ground = root.block("ground");

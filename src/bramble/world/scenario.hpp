@@ -29,13 +29,20 @@ struct TerrainScenario {
   double bare_patches = 0.02;   ///< share of open ground that is bare dirt
 };
 
-/// `path:` a worn track of two ruts in a closed loop around the terrain's centre.
+/// `path:` a worn track of two ruts in a closed loop around the terrain's centre, or along the road of a file.
 struct PathScenario {
-  std::uint64_t seed = 0;    ///< shape of the loop; 0: the scenario's seed
+  std::filesystem::path file;              ///< .xodr or waypoints, see read_road_file; empty: a loop
+  std::string file_road;                   ///< id of an OpenDRIVE road; empty: the longest way
+  std::vector<double> file_origin;         ///< x, y, or x, y, z of the file that become the map's origin; empty: choose
+  std::vector<double> file_unreal_origin;  ///< x, y, z in cm: waypoints are Unreal's, see UnrealOrigin; empty: metres
+  bool file_elevation = false;             ///< heights as in the file; else the land's
+  // What shapes the loop; nothing where there is a file.
+  std::uint64_t seed = 0;    ///< 0: the scenario's seed
   double length_m = 550;     ///< seen from above
   double winding = 0.22;     ///< deviation of the loop from a circle, share of its radius
   double min_radius_m = 14;  ///< tightest bend of the centre line
-  double max_slope = 0.12;   ///< rise over run along the track
+
+  double max_slope = 0.12;  ///< rise over run along the track
   double width_m = 3.2;
   double rut_spacing_m = 1.6;  ///< between the centres of the ruts
   double rut_depth_m = 0.07;
@@ -173,9 +180,9 @@ struct Scenario {
   std::vector<VariationRule> variation;  ///< the values above are those of the file: see with_draws()
 };
 
-/// Reads a scenario. A relative path inside it (ontology, assets, sensors) means the scenario's folder if it is there,
-/// else `home` (the folder that holds ontologies/); the result holds full paths. Throws one Error that lists every
-/// mistake with file, line, key, value and the range or the choices.
+/// Reads a scenario. A relative path inside it (ontology, assets, sensors, path.file) means the scenario's folder if it
+/// is there, else `home` (the folder that holds ontologies/); the result holds full paths. Throws one Error that lists
+/// every mistake with file, line, key, value and the range or the choices.
 Scenario load_scenario(const std::filesystem::path& file, const std::filesystem::path& home);
 /// The same for text; `name` stands in messages, relative paths mean `folder` if what they name is there, else `home`.
 Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& home,

@@ -108,6 +108,7 @@ std::vector<SideTrack> make_forks(const Scenario& scenario, const Path& loop) {
       const double length = scenario.path.fork_length_m * random.uniform(0.8, 1.2);
       SideTrack fork;
       fork.rejoins = number % 2 == 1;
+      if (fork.rejoins && !loop.closed && s0 + length > loop_length) continue;  // it would come back beyond the end
       fork.wear = random.uniform(0.35, 0.8);
       fork.line.closed = false;
       fork.line.width_m = scenario.path.width_m;

@@ -176,8 +176,9 @@ std::string to_text(const WorldStatistics& s) {
 }
 
 ImageU8 draw_height_map(const World& world, int pixels) {
-  const auto [low, high] = std::minmax_element(world.land().heights.begin(), world.land().heights.end());
-  const double span = std::max<double>(*high - *low, 1e-3);
+  const auto extremes = std::minmax_element(world.land().heights.begin(), world.land().heights.end());
+  const float low = *extremes.first;
+  const double span = std::max<double>(*extremes.second - low, 1e-3);
   ImageU8 image(pixels, pixels, 3);
   parallel_for(static_cast<std::size_t>(pixels), [&](std::size_t v) {
     for (int u = 0; u < pixels; ++u) {
@@ -188,7 +189,7 @@ ImageU8 draw_height_map(const World& world, int pixels) {
       const double line = std::abs(h / 2 - std::round(h / 2)) * 2;
       const double slope = std::tan(std::acos(std::min(1.0, terrain.normal(p.x(), p.y()).z())));
       const bool contour = line < 0.7 * slope * world.land().size_m / pixels;
-      const double grey = 40 + 200 * (h - *low) / span;
+      const double grey = 40 + 200 * (h - low) / span;
       put(image, u, static_cast<int>(v),
           contour ? Color(0.55 * grey, 0.45 * grey, 0.35 * grey) : Color(grey, grey, grey));
     }

@@ -159,11 +159,13 @@ Path beside(const Scenario& scenario, const StreamScenario& given, const Path& l
   const double s0 = given.at * loop.length_m() - 0.5 * given.length_m;
   std::vector<Eigen::Vector3d> points;
   for (double s = 0; s <= given.length_m; s += kStep) {
+    if (!loop.closed && (s0 + s < 0 || s0 + s > loop.length_m())) continue;
     const Eigen::Vector3d p = loop.point_at(s0 + s), tangent = loop.tangent_at(s0 + s);
     const Vector2d left(-tangent.y(), tangent.x());
     const Vector2d place = p.head<2>() + side * (offset + 1.1 + 2.2 * meander.at(p.x(), p.y(), 11.0)) * left;
     points.emplace_back(place.x(), place.y(), p.z() - 0.3);
   }
+  if (points.empty()) return line_through(points);
   if (points.front().z() < points.back().z()) std::reverse(points.begin(), points.end());
   // It ends where a pond is, or where the path climbs so far that it would have to be cut too deep.
   double level = points.front().z();

@@ -19,10 +19,15 @@ constexpr double kBlendWidth = 11;      // from the path's edge to untouched gro
 
 double mix(double a, double b, double t) { return a + t * (b - a); }
 
-// Heights of the centre line: the land's, smoothed until no piece is steeper than allowed, and above the water.
+// Heights of the centre line: the land's, smoothed until no piece is steeper than allowed, and above the water; or
+// those that the path brings from its road file.
 void level_path(const Land& land, const Scenario& scenario, Path& path) {
   const std::size_t count = path.points.size();
   std::vector<double> z(count);
+  const auto neighbour = [&](std::size_t i, int step) {
+    const auto k = static_cast<std::ptrdiff_t>(i) + step, n = static_cast<std::ptrdiff_t>(count);
+    return static_cast<std::size_t>(path.closed ? (k + n) % n : std::clamp<std::ptrdiff_t>(k, 0, n - 1));
+  };
   parallel_for(
       count, [&](std::size_t i) { z[i] = land.height(path.points[i].x(), path.points[i].y()); }, 16);
   const auto smooth = [&](int radius, int times) {
@@ -30,7 +35,7 @@ void level_path(const Land& land, const Scenario& scenario, Path& path) {
       std::vector<double> result(count);
       for (std::size_t i = 0; i < count; ++i) {
         double sum = 0;
-        for (int k = -radius; k <= radius; ++k) sum += z[(i + count + k) % count];
+        for (int k = -radius; k <= radius; ++k) sum += z[neighbour(i, k)];
         result[i] = sum / (2 * radius + 1);
       }
       z = std::move(result);
@@ -45,17 +50,26 @@ void level_path(const Land& land, const Scenario& scenario, Path& path) {
   for (std::size_t step = 0; step < 2 * count; ++step) {
     const std::size_t i = step % count;
     const std::size_t j = (step + 1) % count;
+    if (!path.closed && j == 0) continue;
     below[j] = std::min(below[j], below[i] + rise);
     above[j] = std::max(above[j], above[i] - rise);
   }
   for (std::size_t step = 2 * count; step-- > 0;) {
     const std::size_t i = (step + 1) % count;
     const std::size_t j = step % count;
+    if (!path.closed && i == 0) continue;
     below[j] = std::min(below[j], below[i] + rise);
     above[j] = std::max(above[j], above[i] - rise);
   }
   for (std::size_t i = 0; i < count; ++i) z[i] = 0.75 * below[i] + 0.25 * above[i];
   smooth(8, 3);
+  if (scenario.path.file_elevation) {
+    // A file whose height 0 nobody has named is moved up or down to the land.
+    double shift = 0;
+    if (scenario.path.file_origin.size() < 3)
+      for (std::size_t i = 0; i < count; ++i) shift += (z[i] - path.points[i].z()) / static_cast<double>(count);
+    for (std::size_t i = 0; i < count; ++i) z[i] = path.points[i].z() + shift;
+  }
   for (std::size_t i = 0; i < count; ++i) path.points[i].z() = std::max(z[i], scenario.water.level_m + kPathFreeboard);
 }
 

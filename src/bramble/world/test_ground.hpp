@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bramble/world/path_shape.hpp"
+#include "bramble/world/road_file.hpp"
 #include "bramble/world/scatter.hpp"
 #include "bramble/world/scenario.hpp"
 #include "bramble/world/terrain_builder.hpp"
@@ -21,7 +22,7 @@ struct TestGround {
   /// `text`: YAML of a whole scenario.
   explicit TestGround(const std::string& text) {
     scenario = parse_scenario(text, "test.yaml", BRAMBLE_SOURCE_DIR);
-    path = make_path_loop(scenario.path, scenario.path.seed ? scenario.path.seed : scenario.seed);
+    path = make_scenario_path(scenario);
     forks = make_forks(scenario, path);
     terrain = make_terrain(scenario, path, forks);
     field = std::make_unique<PathField>(path, terrain.size_m);

@@ -10,6 +10,7 @@
 #include "bramble/core/yaml.hpp"
 #include "bramble/world/atmosphere.hpp"
 #include "bramble/world/path_shape.hpp"
+#include "bramble/world/road_file.hpp"
 #include "bramble/world/terrain_builder.hpp"
 
 namespace bramble {
@@ -91,7 +92,7 @@ WorldLayout lay_out(const Scenario& scenario, World stock, const std::vector<Wor
   world.seed = scenario.seed;
   for (const LayerScenario& layer : scenario.layers)
     layout.assets.push_back(assets_of(layer, scenario, world.ontology, assets));
-  world.path = make_path_loop(scenario.path, scenario.path.seed ? scenario.path.seed : scenario.seed);
+  world.path = make_scenario_path(scenario);
   world.forks = make_forks(scenario, world.path);
   world.terrain.grass_id = world.ontology.require("grass");
   world.terrain.dirt_id = world.ontology.require("dirt");
