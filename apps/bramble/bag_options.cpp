@@ -6,8 +6,10 @@ void add_bag_options(CLI::App& cmd, BagOptions& options) {
   cmd.add_option("-s,--storage", options.storage, "how the bag is stored")
       ->check(CLI::IsMember({"sqlite3", "mcap"}))
       ->capture_default_str();
-  cmd.add_option("--compression-format", options.compression, "compress the chunks of an MCAP bag")
-      ->check(CLI::IsMember({"zstd"}));
+  cmd.add_option("--compression-format", options.compression, "compress the bag")->check(CLI::IsMember({"zstd"}));
+  cmd.add_option("--compression-mode", options.compression_mode,
+                 "what is compressed: whole files, messages (sqlite3, its default) or chunks (mcap, its default)")
+      ->check(CLI::IsMember({"file", "message", "chunk"}));
   cmd.add_option("-b,--max-bag-size", options.split_bytes, "begin another file after this many bytes of messages");
   cmd.add_option_function<double>(
          "--max-bag-duration", [&options](double s) { options.split_ns = static_cast<std::int64_t>(s * 1e9); },

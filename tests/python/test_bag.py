@@ -21,7 +21,7 @@ START = 1_700_000_000_000_000_000
 INFINITE = (9223372036, 854775807) if Reader is None else QosTime(9223372036, 854775807)
 
 # Every type of ours that rosbags brings its own definition of, plus those it takes from our msg/ folder.
-OWN_PACKAGES = ("ackermann_msgs", "carla_msgs")
+OWN_PACKAGES = ("ackermann_msgs", "carla_msgs", "vision_msgs")
 
 
 def typestore(checks):
@@ -202,6 +202,24 @@ def test_rosbags_reads_what_we_write(checks):
             assert database.execute("select * from schema").fetchall() == [(schema, distro)]
             assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
             assert database.execute("pragma journal_mode").fetchone() == ("delete",)
+
+
+def test_rosbags_reads_what_we_compress(checks):
+    source = checks.work / "plain_source"
+    written = in_order(write_with_rosbags(checks, source))
+    for storage, mode in (("sqlite3", "message"), ("sqlite3", "file"), ("mcap", "file")):
+        bag = checks.work / f"ours_{storage}_{mode}"
+        shutil.rmtree(bag, ignore_errors=True)
+        checks.run("bag", "convert", source, "-o", bag, "-s", storage, "--compression-format", "zstd", "--compression-mode", mode,
+                   "-b", 2_000_000)
+        assert f'compression_mode: "{mode.upper()}"' in (bag / "metadata.yaml").read_text()
+        assert all(file.suffix == ".zstd" for file in bag.iterdir() if file.name != "metadata.yaml") == (mode == "file")
+        assert contents(checks, bag) == written
+        assert compare_with_rosbags(checks, bag) == len(written)
+        assert "whole" in checks.run("bag", "check", bag).stdout
+    refused = checks.run("bag", "convert", source, "-o", checks.work / "refused", "-s", "mcap", "--compression-format", "zstd",
+                         "--compression-mode", "message", check=False)
+    assert refused.returncode == 1 and "by file or by chunk" in refused.stderr, refused.stderr
 
 
 def test_mcap_both_ways(checks):

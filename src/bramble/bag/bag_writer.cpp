@@ -7,6 +7,7 @@
 #include "bramble/bag/mcap_writer.hpp"
 #include "bramble/bag/metadata.hpp"
 #include "bramble/bag/sqlite_storage.hpp"
+#include "bramble/bag/zstd.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/log.hpp"
@@ -38,8 +39,19 @@ struct BagWriter::Impl {
       fail("bags are written for humble or jazzy, not for '{}'", options.ros_distro);
     if (options.storage != "sqlite3" && options.storage != "mcap")
       fail("bags are stored as sqlite3 or mcap, not as '{}'", options.storage);
-    if (options.compression != "" && (options.storage != "mcap" || options.compression != "zstd"))
-      fail("{} bags are not compressed as '{}'; mcap with zstd is", options.storage, options.compression);
+    if (options.compression != "" && options.compression != "zstd")
+      fail("bags are not compressed as '{}'; zstd is what there is", options.compression);
+    const std::string own = options.storage == "mcap" ? "chunk" : "message";
+    if (options.compression.empty())
+      options.compression_mode.clear();
+    else if (options.compression_mode.empty())
+      options.compression_mode = own;
+    if (options.compression_mode != "" && options.compression_mode != "file" && options.compression_mode != own)
+      fail("{} bags are compressed by file or by {}, not by '{}'", options.storage, own, options.compression_mode);
+    if (options.compression_mode == "file" || options.compression_mode == "message") {
+      metadata.compression_format = options.compression;
+      metadata.compression_mode = options.compression_mode;
+    }
     metadata.version = jazzy() ? 9 : 5;
     metadata.storage = options.storage;
     metadata.ros_distro = options.ros_distro;
@@ -55,13 +67,18 @@ struct BagWriter::Impl {
 
   // Counts what a killed recorder finished: every file but the last was closed before the next was begun.
   void take_up() {
+    const std::string packed = options.compression_mode == "file" ? ".zstd" : "";
     std::size_t files = 0;
-    while (fs::exists(folder / file_name(files))) ++files;
+    while (fs::exists(folder / file_name(files)) || fs::exists(folder / (file_name(files) + ".zstd"))) ++files;
     if (files == 0) return;
-    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(folder / (file_name(files - 1) + suffix));
+    // The last one of those that are not packed, or that were the last to be begun.
+    for (const char* suffix : {"", "-wal", "-shm", ".zstd", ".zstd.partial"})
+      fs::remove(folder / (file_name(files - 1) + suffix));
     for (std::size_t i = 0; i + 1 < files; ++i) {
-      const BagReader whole(folder / file_name(i));
-      add_file(metadata, file_name(i), whole.metadata());
+      if (!packed.empty()) fs::remove(folder / file_name(i));  // a kill between packing and removing
+      const std::string name = file_name(i) + packed;
+      const BagReader whole(folder / name);
+      add_file(metadata, name, whole.metadata());
     }
     for (std::size_t i = 0; i < metadata.topics.size(); ++i) topic_index[metadata.topics[i].info.name] = i;
     last_stamp_ns = metadata.start_ns + metadata.duration_ns;
@@ -74,8 +91,9 @@ struct BagWriter::Impl {
     file_bytes = 0;
     const fs::path file = folder / metadata.files.back();
     if (options.storage == "mcap")
-      storage = create_mcap_file(file, options.ros_distro,
-                                 options.compression == "zstd" ? mcap::Compression::kZstd : mcap::Compression::kNone);
+      storage =
+          create_mcap_file(file, options.ros_distro,
+                           options.compression_mode == "chunk" ? mcap::Compression::kZstd : mcap::Compression::kNone);
     else
       storage = create_sqlite_file(file, options.ros_distro);
     for (const BagTopic& topic : metadata.topics) storage->add_topic(topic.info);
@@ -84,6 +102,12 @@ struct BagWriter::Impl {
   void close_file() {
     storage->close(metadata);
     storage.reset();
+    if (options.compression_mode == "file") {
+      const fs::path file = folder / metadata.files.back();
+      metadata.files.back() += ".zstd";
+      pack_zstd_file(file, folder / metadata.files.back());
+      fs::remove(file);
+    }
     uncommitted_bytes = 0;
     committed_messages = metadata.message_count;
   }
@@ -161,7 +185,10 @@ void BagWriter::Impl::write(const Message& message) {
                     (options.split_ns > 0 && message.stamp_ns - before.start_ns >= options.split_ns);
   if (full && before.message_count > 0) split();
   const std::size_t index = topic(message.topic);
-  storage->write(index, message.stamp_ns, *message.cdr);
+  if (options.compression_mode == "message")
+    storage->write(index, message.stamp_ns, pack_zstd(*message.cdr));
+  else
+    storage->write(index, message.stamp_ns, *message.cdr);
   metadata.start_ns = metadata.message_count == 0 ? message.stamp_ns : std::min(metadata.start_ns, message.stamp_ns);
   last_stamp_ns = metadata.message_count == 0 ? message.stamp_ns : std::max(last_stamp_ns, message.stamp_ns);
   metadata.duration_ns = duration_between(metadata.start_ns, last_stamp_ns);
@@ -180,9 +207,8 @@ void BagWriter::Impl::write(const Message& message) {
 }
 
 void BagWriter::Impl::close() {
-  const auto yaml = bag_metadata_yaml(metadata);
   close_file();
-  write_file_atomically(folder / "metadata.yaml", yaml);
+  write_file_atomically(folder / "metadata.yaml", bag_metadata_yaml(metadata));
   closed = true;
 }
 

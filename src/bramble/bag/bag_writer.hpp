@@ -11,7 +11,10 @@ struct BagOptions {
   /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
   std::string ros_distro = "humble";
   std::string storage = "sqlite3";  ///< or mcap
-  std::string compression;          ///< «zstd»: of an MCAP file's chunks
+  std::string compression;          ///< «zstd» or none
+  /// What is compressed: «chunk» (of MCAP, in the file's own way), «message» (of sqlite3) or «file» (each when it is
+  /// whole, as .zstd; what a kill leaves of the last one is plain). Empty: chunk or message, as the storage has it.
+  std::string compression_mode;
   /// Messages are committed to disk after this many bytes; what is committed survives a kill.
   std::uint64_t commit_bytes = 4 << 20;
   /// A new file begins when the one in work has this many bytes of messages or spans this time; 0: never.

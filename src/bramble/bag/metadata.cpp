@@ -14,6 +14,11 @@
 namespace bramble {
 namespace {
 
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+  return text;
+}
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
@@ -121,8 +126,9 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
     }
     out += fmt::format("      message_count: {}\n", topic.message_count);
   }
-  out += fmt::format("  compression_format: {}\n  compression_mode: {}\n", quoted(bag.compression_format),
-                     quoted(bag.compression_mode));
+  const std::string mode = upper(bag.compression_mode);  // as rosbag2 writes it
+  out +=
+      fmt::format("  compression_format: {}\n  compression_mode: {}\n", quoted(bag.compression_format), quoted(mode));
   out += "  relative_file_paths:\n";
   for (const auto& file : bag.files) out += fmt::format("    - {}\n", name_text(file));
   out += "  files:\n";
