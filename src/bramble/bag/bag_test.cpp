@@ -230,10 +230,14 @@ TEST_F(BagTest, SplitsByTimeAndBySize) {
 }
 
 TEST_F(BagTest, TakesUpWhatAKilledRecorderLeft) {
-  for (const std::string distro : {"humble", "jazzy"})
+  const std::pair<const char*, const char*> kinds[] = {
+      {"humble", ""}, {"jazzy", ""}, {"humble", "message"}, {"jazzy", "file"}};
+  for (const auto& [distro, mode] : kinds)
     for (const int killed_at : {3, 10, 11, 25, 29}) {
       BagOptions options;
       options.ros_distro = distro;
+      options.compression = *mode ? "zstd" : "";
+      options.compression_mode = mode;
       options.resume = true;
       const auto record = [&](const fs::path& folder, int end) {
         auto writer = std::make_unique<BagWriter>(folder, options);
@@ -246,16 +250,27 @@ TEST_F(BagTest, TakesUpWhatAKilledRecorderLeft) {
         }
         return writer;
       };
-      const fs::path whole = folder_ / "whole" / distro / "bag",
-                     cut = folder_ / std::to_string(killed_at) / distro / "bag";
+      const std::string kind = fmt::format("{} {}", distro, mode);
+      const fs::path whole = folder_ / "whole" / kind / "bag", cut = folder_ / std::to_string(killed_at) / kind / "bag";
       if (!fs::exists(whole)) record(whole, 30)->close();
       record(cut, killed_at).reset();  // as a killed process: no close()
       EXPECT_FALSE(fs::exists(cut / "metadata.yaml"));
+      if (std::string(mode) == "file" && killed_at > 10) {
+        write_file_atomically(cut / "bag_0.db3", std::string("killed between packing and removing"));
+        write_file_atomically(cut / fmt::format("bag_{}.db3.zstd.partial", killed_at / 10),
+                              std::string("killed while packing"));
+      }
       const auto writer = record(cut, 30);
       writer->close();
       EXPECT_EQ(writer->message_count(), 60U);
-      for (const auto& file : fs::directory_iterator(whole))
+      int files = 0;
+      for (const auto& file : fs::directory_iterator(whole)) {
         EXPECT_EQ(read_file(file.path()), read_file(cut / file.path().filename())) << file.path() << " " << killed_at;
+        ++files;
+      }
+      EXPECT_EQ(std::distance(fs::directory_iterator(cut), fs::directory_iterator()), files) << "nothing is left over";
+      BagReader reader(cut);
+      EXPECT_EQ(read_all(reader), 60);
     }
 }
 
