@@ -18,6 +18,14 @@ pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 
+# Fast DDS 2.x, by its libraries: its own package file asks for things that Debian does not ship.
+find_path(FASTDDS_INCLUDE_DIR fastdds/dds/domain/DomainParticipant.hpp REQUIRED)
+find_library(FASTDDS_LIBRARY fastrtps REQUIRED)
+find_library(FASTCDR_LIBRARY fastcdr REQUIRED)
+add_library(bramble_dds INTERFACE)
+target_include_directories(bramble_dds SYSTEM INTERFACE "${FASTDDS_INCLUDE_DIR}")
+target_link_libraries(bramble_dds INTERFACE ${FASTDDS_LIBRARY} ${FASTCDR_LIBRARY})
+
 # Embree 4 if there, else 3; the code includes one header for both (render/embree.hpp).
 find_package(embree 4 QUIET)
 if(NOT embree_FOUND)

@@ -1,0 +1,69 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bramble/stream/message.hpp"
+
+namespace bramble {
+
+struct RosNodeOptions {
+  std::string name = "bramble";
+  std::string ros_distro = "humble";  ///< layout of the node graph: humble, or jazzy for Iron and later
+  std::optional<int> domain;          ///< 0…232; unset: the environment's ROS_DOMAIN_ID, else 0
+  bool best_effort = false;           ///< publish as ROS's sensor data profile; else reliable, which rviz2 expects
+  std::size_t queue = 1000;           ///< received messages that wait for next(); more are dropped and counted
+};
+
+/// A topic that somebody on the network publishes or subscribes.
+struct RosTopic {
+  TopicInfo info;
+  int publishers = 0, subscribers = 0;
+  bool operator==(const RosTopic&) const = default;
+};
+
+/// A ROS 2 node made of DDS alone (Fast DDS): ROS 2's topic and type names, QoS, type hashes and the node graph
+/// (ros_discovery_info), so that ros2's own tools see a node. Messages are passed as CDR, in and out, whatever their
+/// type. Honours ROS_DOMAIN_ID and ROS_LOCALHOST_ONLY. One thread may publish and one take messages at a time.
+class RosNode {
+ public:
+  /// Throws Error for a wrong domain or when DDS cannot be started.
+  explicit RosNode(RosNodeOptions options = {});
+  ~RosNode();
+  RosNode(const RosNode&) = delete;
+  RosNode& operator=(const RosNode&) = delete;
+
+  /// Makes the topic known before its first message.
+  void advertise(const TopicInfo& topic);
+  /// Sends a message to whoever listens. A latched topic's last message also reaches those that come later.
+  void publish(const Message& message);
+  /// Waits until every reliable subscriber has what was published; false after `timeout`.
+  bool wait_for_acknowledgments(std::chrono::milliseconds timeout);
+
+  /// Messages of the topic come to next() from now on; stamps are times of arrival (system clock). Reliable where every
+  /// publisher known so far is, as ros2's tools choose.
+  void subscribe(const TopicInfo& topic);
+  /// The next message, or nothing after `timeout`.
+  std::optional<Message> next(std::chrono::milliseconds timeout);
+  /// Messages that came while the queue was full.
+  std::uint64_t dropped() const;
+
+  /// What has been discovered so far, by name; this node's own endpoints are left out.
+  std::vector<RosTopic> topics() const;
+  /// Full names of the nodes discovered so far («/rviz»), sorted; without this one.
+  std::vector<std::string> nodes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// «sensor_msgs/msg/Image» as DDS calls it: «sensor_msgs::msg::dds_::Image_». Throws Error for another form.
+std::string dds_type_name(const std::string& ros_type);
+/// The way back; empty for a name that ROS 2 did not make.
+std::string ros_type_name(const std::string& dds_type);
+
+}  // namespace bramble
