@@ -3,16 +3,57 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <thread>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/progress.hpp"
+#include "bramble/live/ros_node.hpp"
 #include "bramble/sim/drive_statistics.hpp"
 #include "command.hpp"
 #include "drive_options.hpp"
+#include "ros_options.hpp"
 
 namespace bramble {
+
+namespace {
+
+struct LiveOptions {
+  bool on = false;
+  double rate = 1;
+  std::vector<std::string> topics;
+  RosNodeOptions node;
+};
+
+// Publishes the drive as it goes, at the wall clock's pace or as fast as frames are made. Nothing is left out: a slow
+// machine makes simulated time go slower.
+void publish_live(Simulation& simulation, const LiveOptions& live, DriveStatistics& statistics) {
+  using Clock = std::chrono::steady_clock;
+  RosNode node(live.node);
+  for (const TopicInfo& topic : simulation.topics())
+    if (simulation.wants(topic.name)) node.advertise(topic);
+  const auto frame_time =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kFrameS / live.rate));
+  Progress progress("publishing", static_cast<std::uint64_t>(simulation.frame_count()));
+  std::int64_t last = -1;
+  auto due = Clock::now();
+  while (!interrupted()) {
+    const auto message = simulation.next();
+    if (!message) break;
+    if (simulation.frame().index != last) {
+      last = simulation.frame().index;
+      statistics.add(simulation.frame());
+      progress.advance();
+      std::this_thread::sleep_until(due);
+      due = std::max(due, Clock::now() - frame_time) + frame_time;  // what is late is not made up for
+    }
+    node.publish(*message);
+  }
+  node.wait_for_acknowledgments(std::chrono::seconds(2));
+}
+
+}  // namespace
 
 void add_sim_command(CLI::App& app, CommonOptions& common) {
   struct Options {
@@ -20,6 +61,7 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
     std::filesystem::path output;
     int every = 10;
     DriveOptions drive;
+    LiveOptions live;
   };
   auto options = std::make_shared<Options>();
   auto* cmd = app.add_subcommand("sim", "Drive through a scenario; numbers of the drive, pictures on request");
@@ -30,18 +72,33 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_drive_options(*cmd, options->drive);
+  cmd->add_flag("--ros", options->live.on, "publish the topics as a ROS 2 node, in real time if the machine can");
+  cmd->add_option("--rate", options->live.rate, "with --ros: times as fast as the wall clock")
+      ->check(CLI::Range(1e-3, 1e3));
+  cmd->add_option("--topics", options->live.topics, "with --ros: only these, and only the sensors they need");
+  cmd->add_option("--ros-distro", options->live.node.ros_distro, "with --ros: layout of the node graph")
+      ->check(CLI::IsMember({"humble", "jazzy"}))
+      ->capture_default_str();
+  cmd->add_flag("--best-effort", options->live.node.best_effort, "with --ros: as ROS's sensor data profile");
+  add_ros_options(*cmd, options->live.node);
   cmd->footer(
-      "Without --frames: a trace is driven whole, another drive for 1200 frames (a minute).\n"
-      "Examples:\n  bramble sim meadow\n  bramble sim tiny --driver reverse --frames 200 --size 512x384 -o pictures");
+      "Without --frames: a trace is driven whole, another drive for 1200 frames (a minute); with --ros until Ctrl-C.\n"
+      "Examples:\n  bramble sim meadow --ros --size 512x384\n  bramble sim meadow\n  bramble sim tiny --driver reverse "
+      "--frames 200 --size 512x384 -o pictures");
   cmd->callback([options, &common] {
     DriveOptions& drive = options->drive;
     const bool pictures = !options->output.empty();
-    if (drive.simulation.frames == 0 && !drive.simulation.driver.starts_with("trace:")) drive.simulation.frames = 1200;
-    drive.simulation.topics = {"/clock"};  // renders nothing; pictures are made from the frames they fall on
+    if (drive.simulation.frames == 0 && !options->live.on && !drive.simulation.driver.starts_with("trace:"))
+      drive.simulation.frames = 1200;
+    drive.simulation.topics = options->live.topics;
+    if (!options->live.on)
+      drive.simulation.topics = {"/clock"};  // renders nothing; pictures are made from the frames they fall on
     const auto simulation = start_drive(options->scenario, drive);
     DriveStatistics statistics(simulation->world());
     const auto begin = std::chrono::steady_clock::now();
-    {
+    if (options->live.on) {
+      publish_live(*simulation, options->live, statistics);
+    } else {
       Progress progress("driving", static_cast<std::uint64_t>(simulation->frame_count()));
       while (!interrupted() && simulation->advance()) {
         statistics.add(simulation->frame());
@@ -62,12 +119,13 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
     save_trace(*simulation, drive);
     fmt::print("{}", statistics.to_text());
     const double frames_per_s = static_cast<double>(statistics.frames()) / elapsed_s;
-    fmt::print("frames per second    {:.1f}{}\n", frames_per_s, pictures ? "" : " (nothing rendered)");
+    fmt::print("frames per second    {:.1f}{}\n", frames_per_s,
+               pictures || options->live.on ? "" : " (nothing rendered)");
     if (pictures) fmt::print("pictures             {}/\n", options->output.string());
     nlohmann::json figures = statistics.to_json();
     figures["frames_per_s"] = frames_per_s;
     write_json(common, figures);
-    throw_if_interrupted();
+    if (!options->live.on) throw_if_interrupted();  // Ctrl-C is how a live drive ends
   });
 }
 
