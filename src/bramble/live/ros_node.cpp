@@ -274,7 +274,7 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
   Gid info_participant() const { return gid_of(participant->guid()); }
 
   template <typename Info>
-  void note(const Info& endpoint, bool writes, bool gone) {
+  void note(const dds::DomainParticipant& self, const Info& endpoint, bool writes, bool gone) {
     const Gid gid = gid_of(endpoint.guid());
     const std::lock_guard lock(mutex);
     if (gone) {
@@ -283,15 +283,16 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
     }
     const std::string topic = endpoint.topicName().to_string(), type = ros_type_name(endpoint.typeName().to_string());
     if (!topic.starts_with("rt/") || type.empty()) return;
-    if (std::equal(gid.begin(), gid.begin() + 12, info_participant().begin())) return;
+    const Gid own = gid_of(self.guid());  // discovery may begin before our own pointer to the participant is set
+    if (std::equal(gid.begin(), gid.begin() + 12, own.begin())) return;
     endpoints[gid] = {topic.substr(2), type, writes, endpoint.m_qos.m_reliability.kind == dds::RELIABLE_RELIABILITY_QOS,
                       endpoint.m_qos.m_durability.kind != dds::VOLATILE_DURABILITY_QOS};
   }
-  void on_publisher_discovery(dds::DomainParticipant*, rtps::WriterDiscoveryInfo&& found) override {
-    note(found.info, true, found.status == rtps::WriterDiscoveryInfo::REMOVED_WRITER);
+  void on_publisher_discovery(dds::DomainParticipant* self, rtps::WriterDiscoveryInfo&& found) override {
+    note(*self, found.info, true, found.status == rtps::WriterDiscoveryInfo::REMOVED_WRITER);
   }
-  void on_subscriber_discovery(dds::DomainParticipant*, rtps::ReaderDiscoveryInfo&& found) override {
-    note(found.info, false, found.status == rtps::ReaderDiscoveryInfo::REMOVED_READER);
+  void on_subscriber_discovery(dds::DomainParticipant* self, rtps::ReaderDiscoveryInfo&& found) override {
+    note(*self, found.info, false, found.status == rtps::ReaderDiscoveryInfo::REMOVED_READER);
   }
   void on_participant_discovery(dds::DomainParticipant*, rtps::ParticipantDiscoveryInfo&& found) override {
     if (found.status != rtps::ParticipantDiscoveryInfo::REMOVED_PARTICIPANT &&
