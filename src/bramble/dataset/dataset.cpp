@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -47,6 +48,24 @@ Spec parse_spec(const std::string& text) {
   return spec;
 }
 
+// Samples of public data sets are named after their files, which may have one name in two folders. Names must differ:
+// then they get their split in front, and a number where that is not enough.
+void make_names_differ(SampleIndex& samples) {
+  std::set<std::string> names;
+  bool doubled = false;
+  for (const Sample& sample : samples) doubled = !names.insert(sample.name).second || doubled;
+  if (!doubled) return;
+  names.clear();
+  SampleIndex renamed;
+  for (Sample sample : samples) {
+    const std::string base = sample.split + "_" + sample.name;
+    sample.name = base;
+    for (int number = 2; !names.insert(sample.name).second; ++number) sample.name = fmt::format("{}_{}", base, number);
+    renamed.add(sample);
+  }
+  samples = std::move(renamed);
+}
+
 }  // namespace
 
 Dataset Dataset::open(const fs::path& text, bool strict) {
@@ -86,6 +105,7 @@ Dataset Dataset::open(const fs::path& text, bool strict) {
            }());
   }
   dataset.listing_ = dataset.format_->read(options);
+  if (dataset.format_ != &bramble_format()) make_names_differ(dataset.listing_.samples);
   if (!map.empty()) dataset.mapping_ = find_mapping(dataset.listing_.ontology, map);
   if (!split.empty()) {
     SampleIndex chosen;
