@@ -36,8 +36,8 @@ void write_calibration(const ExtractOptions& options, const std::vector<CameraTo
     p[7] *= sy;
     out[camera.name] = {{"topic", camera.image},
                         {"frame_id", info.header.frame_id},
-                        {"width", width},
-                        {"height", height},
+                        {"width", static_cast<int>(width)},
+                        {"height", static_cast<int>(height)},
                         {"distortion_model", info.distortion_model},
                         {"d", info.d},
                         {"k", adapted(info.k, 3)},
