@@ -3,7 +3,7 @@ const DASH = "–";
 
 export function fixed(value: number | null | undefined, digits: number, unit = ""): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
-  return value.toFixed(digits) + (unit && `\u2009${unit}`);
+  return value.toFixed(digits).replace("-", "\u2212") + (unit && `\u2009${unit}`);
 }
 
 export function percent(share: number | null | undefined, digits = 1): string {

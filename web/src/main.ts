@@ -105,7 +105,7 @@ function start(): void {
     new PicturePanel("truth", "Ground truth", context, {
       kind: "truth",
       classes: true,
-      missing: { text: "No true labels in this source: they come from a simulation, or from a bag recorded with", code: "…/semantic_segmentation_front/image" },
+      missing: { text: "No true labels in this source. A simulation has them, and so do bags recorded with the rig's segmentation camera." },
     }),
     new PicturePanel("estimate", "Estimate", context, { kind: "estimate", classes: true, missing: { text: "No estimate. Start with a model to see what it sees:", code: withModel } }),
     new OverlayPanel(context),

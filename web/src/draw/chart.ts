@@ -16,6 +16,9 @@ export interface ChartOptions {
   windowS?: number;
 }
 
+/** Values further apart are not joined by a line: there was nothing between them. */
+const GAP_S = 2;
+
 export class Chart {
   readonly element: HTMLElement;
   private readonly canvas: HTMLCanvasElement;
@@ -104,6 +107,7 @@ export class Chart {
       context.beginPath();
       data.times.forEach((time, i) => {
         if (time < newest - this.windowS) return;
+        if (i > 0 && time - data.times[i - 1] > GAP_S) context.moveTo(x(time), y(data.values[i]));
         const value = Math.min(axis.high, Math.max(axis.low, data.values[i]));
         context.lineTo(x(time), y(value));
       });

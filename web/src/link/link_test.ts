@@ -67,6 +67,7 @@ test("numbers as people read them", () => {
   assert.equal(clock(3723), "1:02:03.0");
   assert.equal(clock(null), "–");
   assert.equal(fixed(2.345, 1, "m"), "2.3\u2009m");
+  assert.equal(fixed(-2, 0), "\u22122");
   assert.equal(fixed(null, 1), "–");
   assert.equal(percent(0.5), "50.0\u2009%");
   assert.equal(percent(undefined), "–");

@@ -1,6 +1,7 @@
 /** LiDAR in 3D, coloured by height, intensity or label. */
 import { classTable, colourTable, colourValues, cssColour, robustRange } from "../draw/colours.ts";
 import { h, iconButton } from "../dom.ts";
+import { fixed } from "../format.ts";
 import { cloudTopic } from "../link/topics.ts";
 import { readPointCloud2, readTransforms, type Transform } from "../ros/messages.ts";
 import { type Points, pointsOf } from "../ros/point_cloud.ts";
@@ -149,7 +150,7 @@ export class LidarPanel extends Panel {
     const table = values ? this.tables.intensity : this.tables.height;
     colourValues(source, points.count, this.range[0], this.range[1], table, this.rgb, stride, offset);
     const shift = values ? 0 : sensorHeightM;
-    this.showRamp(values ? "intensity" : "height above the wheels", this.range.map((end) => (end + shift).toFixed(values ? 2 : 1)), values ? "" : " m", table);
+    this.showRamp(values ? "intensity" : "height above the wheels", this.range.map((end) => fixed(end + shift, values ? 2 : 1)), values ? "" : " m", table);
   }
 
   private showRamp(name: string, ends: string[], unit: string, table: Uint8Array): void {

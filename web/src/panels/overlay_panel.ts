@@ -59,6 +59,7 @@ export class OverlayPanel extends Panel {
     const mask = selected ?? estimate ?? truth;
     if (mask) this.which.value = mask === estimate ? "estimate" : "truth";
     this.which.hidden = !estimate && !truth;
+    this.opacity.hidden = this.which.hidden;
     if (!ego || !mask) {
       if (client.state.kind === "open" && client.allChannels.size > 0) {
         this.stop();

@@ -84,7 +84,9 @@ export abstract class Panel {
     this.hintElement.hidden = hint === null;
     if (!hint) return;
     setText(this.hintText, hint.text);
-    setText(this.hintCode, hint.code ?? "");
+    // Words of a command stay whole: a line may end between them, not at their hyphens.
+    const words = (hint.code ?? "").split(" ").flatMap((word) => [h("span", {}, word), " "]);
+    if (this.hintCode.textContent?.trimEnd() !== hint.code) this.hintCode.replaceChildren(...words);
     this.hintCode.hidden = !hint.code;
   }
 
