@@ -94,6 +94,11 @@ ImageU8 Engine::segment(const ImageU8& rgb) {
   return segment(view_of(rgb));
 }
 
+void Engine::warm_up() {
+  for (const int channels : {3, 4})
+    if (impl_->network->reads(channels)) impl_->run(view_of(ImageU8(impl_->info.width, impl_->info.height, channels)));
+}
+
 std::vector<ImageU8> Engine::segment_all(std::span<const PictureView> pictures) {
   Impl& impl = *impl_;
   for (const PictureView& picture : pictures) require_pixels(picture);

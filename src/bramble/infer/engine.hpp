@@ -52,6 +52,10 @@ class Engine {
   /// The same, with confidence and probabilities where wanted.
   ClassMaps classify(const PictureView& picture, const ClassMapsWanted& wanted);
 
+  /// Compiles the network for every pixel layout it reads and runs each once, so that no picture of a stream waits for
+  /// that.
+  void warm_up();
+
   /// Ids of many pictures, in their order: streams and batches (EngineOptions) under way at the same time.
   std::vector<ImageU8> segment_all(std::span<const PictureView> pictures);
 
