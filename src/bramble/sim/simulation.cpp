@@ -64,11 +64,11 @@ Simulation::Simulation(std::shared_ptr<const World> world, std::shared_ptr<Strea
       encoder.emplace(sensor.wheels, *vehicle_config_, random("wheel speeds"));
   }
 
-  DriverOptions driver_options;
-  driver_options.speed_limit_mps = drive.speed_limit_mps;
-  driver_options.start_s_m = drive.start_s_m + options_.start_s_m;
-  driver_options.seed = options_.seed;
-  driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options);
+  driver_options_.speed_limit_mps = drive.speed_limit_mps;
+  driver_options_.start_s_m = drive.start_s_m + options_.start_s_m;
+  driver_options_.seed = options_.seed;
+  driver_options_.manual = options_.manual.get();
+  driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options_);
   frames_ = driver_->frame_count();
   if (options_.frames > 0) {
     const std::int64_t wanted = options_.first_frame + options_.frames;
@@ -104,9 +104,9 @@ void Simulation::choose_publications() {
 }
 
 void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
+  sky_in_force_ = scenario.sky;
   if (scenario.variation.empty()) return check_topics();
   varied_ = scenario;
-  sky_in_force_ = scenario.sky;
   variation_seed_ = seed;
   Publication p;
   p.topic = {kVariationTopic, std::string(std_msgs::String::kType), false};
@@ -126,6 +126,23 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   choose_publications();
 }
 
+void Simulation::choose_driver(const std::string& spec) {
+  if (spec == options_.driver) return;
+  if (spec.starts_with("trace:")) fail("a trace starts at its own place: it cannot take over in the middle of a drive");
+  // A driver that follows the path finds the vehicle on it by itself.
+  driver_ = make_driver(spec, *world_, *vehicle_config_, driver_options_);
+  options_.driver = spec;
+  trace_.driver += ", " + spec;
+}
+
+void Simulation::set_sky(const SkyScenario& sky) {
+  if (varied_)
+    std::erase_if(varied_->variation, [](const VariationRule& rule) { return rule.parameter.starts_with("sky"); });
+  sky_chosen_ = true;
+  sky_in_force_ = sky;
+  next_sky_ = make_sky(sky, world_->seed);
+}
+
 void Simulation::draw() {
   VariationDraws draws = draw_variation(*varied_, variation_seed_, static_cast<double>(frame_.index) * kFrameS);
   if (draws == draws_) return;
@@ -135,7 +152,7 @@ void Simulation::draw() {
   if (only_once) return;  // the world was made with them
   const Scenario now = with_draws(*varied_, draws_);
   options_.camera = now.camera;
-  if (now.sky == sky_in_force_) return;
+  if (sky_chosen_ || now.sky == sky_in_force_) return;
   sky_in_force_ = now.sky;
   next_sky_ = make_sky(now.sky, now.seed);
 }

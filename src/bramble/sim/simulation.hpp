@@ -7,6 +7,7 @@
 
 #include "bramble/render/renderer.hpp"
 #include "bramble/sim/driver.hpp"
+#include "bramble/sim/manual_control.hpp"
 #include "bramble/sim/publish.hpp"
 #include "bramble/sim/rig.hpp"
 #include "bramble/sim/vehicle_look.hpp"
@@ -17,17 +18,18 @@
 namespace bramble {
 
 struct SimulationOptions {
-  std::string driver = "autopilot";  ///< see make_driver
-  std::vector<std::string> topics;   ///< only these are made, and only the sensors they need are rendered; empty: all
-  std::string topic_pattern;         ///< regular expression: those, too, whose whole name matches; empty: none
-  std::int64_t frames = 0;           ///< 0: until the driver is done (endless but for a trace)
-  int width = 0, height = 0;         ///< of every camera; 0: as the rig says
-  int sensor_every = 1;              ///< cameras and LiDARs deliver in every n-th frame, from the first on
-  double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
-  std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
-  std::int64_t first_frame = 0;      ///< frames before it are driven, but nothing is rendered or sent; counts in frames
-  bool continued = false;            ///< an earlier run sent the frames before first_frame, and what is sent only once
-  std::string quality;               ///< of every RGB camera: preview, standard or reference; empty: as the rig says
+  std::string driver = "autopilot";             ///< see make_driver
+  std::shared_ptr<const ManualControl> manual;  ///< of the driver `manual`
+  std::vector<std::string> topics;  ///< only these are made, and only the sensors they need are rendered; empty: all
+  std::string topic_pattern;        ///< regular expression: those, too, whose whole name matches; empty: none
+  std::int64_t frames = 0;          ///< 0: until the driver is done (endless but for a trace)
+  int width = 0, height = 0;        ///< of every camera; 0: as the rig says
+  int sensor_every = 1;             ///< cameras and LiDARs deliver in every n-th frame, from the first on
+  double start_s_m = 0;             ///< where on the path to begin, added to the scenario's start
+  std::uint64_t seed = 0;           ///< of drivers and sensor noise; 0: the world's
+  std::int64_t first_frame = 0;     ///< frames before it are driven, but nothing is rendered or sent; counts in frames
+  bool continued = false;           ///< an earlier run sent the frames before first_frame, and what is sent only once
+  std::string quality;              ///< of every RGB camera: preview, standard or reference; empty: as the rig says
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
   CameraScenario camera;  ///< what cameras do to the light, but for what a sensor says of itself
   StampNs first_stamp_ns = kNsPerSecond;
@@ -69,6 +71,15 @@ class Simulation final : public Source {
   /// the same seed. Adds the topic /bramble/variation: JSON text of the draws in force, with every frame of the
   /// sensors.
   void vary(const Scenario& scenario, std::uint64_t seed);
+
+  /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
+  /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
+  void choose_driver(const std::string& spec);
+  const std::string& driver() const { return options_.driver; }
+  /// From the next frame on the sky is another one; what varies of it is drawn no more.
+  void set_sky(const SkyScenario& sky);
+  /// The scenario's of vary(), as it has changed since.
+  const SkyScenario& sky() const { return sky_in_force_; }
 
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
@@ -133,6 +144,7 @@ class Simulation final : public Source {
   SimulationOptions options_;
   std::shared_ptr<const Renderer> renderer_;
   std::unique_ptr<VehicleLook> look_;
+  DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
   std::vector<Publication> publications_;  // all, in order
@@ -152,6 +164,7 @@ class Simulation final : public Source {
   std::uint64_t variation_seed_ = 0;
   VariationDraws draws_;  // in force
   SkyScenario sky_in_force_;
+  bool sky_chosen_ = false;      // by set_sky: the variation's sky counts no more
   std::optional<Sky> next_sky_;  // for the renderer, when it renders next
 };
 
