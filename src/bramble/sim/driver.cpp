@@ -256,7 +256,7 @@ std::unique_ptr<Driver> make_driver(const std::string& spec, const World& world,
   if (spec == "manual") {
     if (options.manual == nullptr)
       fail("the driver 'manual' needs somebody who drives: a live simulation (bramble sim --dashboard or --ros)");
-    return make_manual_driver(*options.manual, world, config, options);
+    return make_manual_driver(*options.manual, config, Autopilot(world, config, options, false).start());
   }
   if (spec.starts_with("trace:")) {
     Trace trace = Trace::load(spec.substr(6));

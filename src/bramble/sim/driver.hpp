@@ -40,7 +40,7 @@ struct DriverOptions {
 ///   reverse      the same against the path's direction, from an open path's end
 ///   manual-like  a model of a person: wanders, corrects late, drives unevenly, stops now and then (seeded); starts 0.4
 ///                of the loop further on, where a short autopilot drive has not been
-///   manual       does what somebody outside wishes (ManualControl); stands when nobody does
+///   manual       does what somebody outside wishes (ManualControl); stands when nobody does; starts as autopilot
 ///   trace:FILE   replays a recorded drive: the recorded controls as they stand while the vehicle is where it was
 ///                (within 5 cm, 0.6 degrees and 0.2 m/s), else it steers and drives back to the recorded place. In an
 ///                unchanged world the replay is exact; in a changed one it still follows the recorded line.

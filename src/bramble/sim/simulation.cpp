@@ -1,6 +1,7 @@
 #include "bramble/sim/simulation.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "bramble/core/error.hpp"
 #include "bramble/world/world_builder.hpp"
@@ -9,6 +10,11 @@ namespace bramble {
 
 namespace {
 const std::string kVariationTopic = "/bramble/variation";
+
+using WallClock = std::chrono::steady_clock;
+double milliseconds_since(WallClock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(WallClock::now() - begin).count();
+}
 }  // namespace
 
 Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
@@ -399,6 +405,7 @@ void Simulation::render(const std::vector<bool>& which) {
   renderer_->follow_world();
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
+  const auto begin = WallClock::now();
   // Everybody else, and with the vehicle itself, for sensors that see it.
   std::vector<Actor> others;
   std::vector<Pose> others_before;
@@ -425,6 +432,8 @@ void Simulation::render(const std::vector<bool>& which) {
                       request);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
+  frame_times_.cameras_ms = milliseconds_since(begin);
+  const auto begin_of_lidars = WallClock::now();
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
     const Sensor& sensor = rig_.sensors[i];
     if (!sensor.is_lidar() || !which[i]) continue;
@@ -435,6 +444,7 @@ void Simulation::render(const std::vector<bool>& which) {
     renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? all : others, request,
                     frame_.readings[i].points);
   }
+  frame_times_.lidars_ms = milliseconds_since(begin_of_lidars);
 }
 
 void Simulation::render_cameras() {
@@ -456,6 +466,7 @@ void Simulation::drift() {
 
 bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
+  const auto begin = WallClock::now();
   state_before_ = vehicle_->state();
   if (frame_.index >= 0) {
     if (traffic_) {  // everybody moves at the same time, by where the others were
@@ -482,6 +493,7 @@ bool Simulation::advance() {
   row.speed_mps = quantized(frame_.state.speed_mps());
   trace_.rows.push_back(row);
   if (varied_ && sensors_due()) draw();
+  frame_times_ = {.drive_ms = milliseconds_since(begin)};
   render(sensors_due() ? needed_ : std::vector<bool>(needed_.size(), false));
   next_publication_ = 0;
   return true;
@@ -490,8 +502,14 @@ bool Simulation::advance() {
 std::optional<Message> Simulation::next() {
   if (wanted_.empty()) return std::nullopt;
   for (;;) {
-    if (frame_.index < 0 || next_publication_ >= wanted_.size())
-      if (!advance()) return std::nullopt;
+    if (frame_.index >= 0)
+      if (auto message = next_of_frame()) return message;
+    if (!advance()) return std::nullopt;
+  }
+}
+
+std::optional<Message> Simulation::next_of_frame() {
+  while (next_publication_ < wanted_.size()) {
     const Publication& publication = publications_[wanted_[next_publication_++]];
     if (frame_.index < options_.first_frame ||
         (publication.once && (frame_.index > options_.first_frame || options_.continued)))
@@ -504,6 +522,26 @@ std::optional<Message> Simulation::next() {
     message.cdr = std::make_shared<const std::vector<std::uint8_t>>(publication.build());
     return message;
   }
+  return std::nullopt;
+}
+
+void Simulation::choose_topics(std::vector<std::string> topics) {
+  require_topics(this->topics(), topics, fmt::format("the simulation of '{}'", world_->name));
+  options_.topics = std::move(topics);
+  pattern_.reset();
+  choose_publications();
+  next_publication_ = wanted_.size();  // nothing more of the current frame, which may lack what is wanted now
+}
+
+void Simulation::choose_quality(const std::string& quality) {
+  if (!first_rig_) first_rig_ = rig_;
+  Rig rig = *first_rig_;
+  if (!quality.empty()) rig.set_quality(quality);
+  rig_ = std::move(rig);
+  views_.clear();
+  plan_views();
+  for (SensorReading& reading : frame_.readings) reading.camera = nullptr;
+  next_publication_ = wanted_.size();
 }
 
 OpenWorld OpenWorld::open(const Scenario& scenario, std::uint64_t variation_seed, bool with_renderer) {

@@ -53,6 +53,11 @@ struct SimFrame {
   std::vector<ActorState> actors;       ///< everybody else, at stamp_ns
 };
 
+/// Milliseconds of wall clock.
+struct FrameTimes {
+  double drive_ms = 0, cameras_ms = 0, lidars_ms = 0;
+};
+
 /// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
 /// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, vehicle topics,
 /// then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their sees_vehicle
@@ -86,9 +91,21 @@ class Simulation final : public Source {
   /// The scenario's of vary(), as it has changed since.
   const SkyScenario& sky() const { return sky_in_force_; }
 
+  // What a live drive changes, between two frames (their messages all taken):
+  /// From the next frame on only these topics are made, and only the sensors they need are rendered. Throws Error
+  /// listing the topics there are.
+  void choose_topics(std::vector<std::string> topics);
+  /// From the next frame on every RGB camera has this quality (SimulationOptions::quality); empty: that which it began
+  /// with. Throws Error.
+  void choose_quality(const std::string& quality);
+  /// While held, cameras and LiDARs deliver nothing: the drive goes on without.
+  void hold_sensors(bool held) { sensors_held_ = held; }
+
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
   std::optional<Message> next() override;
+  /// The next message of the current frame (after advance()); nothing when there is no more in it.
+  std::optional<Message> next_of_frame();
 
   bool wants(const std::string& topic) const;
 
@@ -107,6 +124,8 @@ class Simulation final : public Source {
   std::int64_t frame_count() const { return frames_; }
   /// Bytes that one frame's wanted messages take, roughly (LiDARs counted with every beam hitting).
   std::uint64_t bytes_per_frame() const;
+  /// How long the parts of the current frame took; of the wall clock, only to be shown.
+  const FrameTimes& frame_times() const { return frame_times_; }
   /// What was driven so far, to be written by Trace::to_csv.
   const Trace& trace() const { return trace_; }
 
@@ -140,7 +159,9 @@ class Simulation final : public Source {
   void plan_views();
   void drift();
   void render(const std::vector<bool>& which);  // per sensor
-  bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
+  bool sensors_due() const {
+    return !sensors_held_ && frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame;
+  }
 
   std::shared_ptr<const World> world_;
   std::shared_ptr<StreamedWorld> streamed_;  // null: the world is whole
@@ -164,6 +185,9 @@ class Simulation final : public Source {
   std::vector<std::optional<WheelOdometry>> encoders_;
   std::int64_t frames_ = 0;
   std::size_t next_publication_ = 0;
+  bool sensors_held_ = false;
+  std::optional<Rig> first_rig_;  // before choose_quality()
+  FrameTimes frame_times_;
   SimFrame frame_;
   Trace trace_;
   std::optional<Scenario> varied_;  // with variation_seed_: what the draws come from
