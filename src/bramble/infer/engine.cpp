@@ -162,6 +162,13 @@ struct Engine::Impl {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
+bool Engine::knows(const ModelInfo& info) {
+  const bool backbone = info.backbone == "efficientnet-lite0" || info.backbone == "efficientnet-lite1" ||
+                        info.backbone == "efficientnet-lite2";
+  return info.architecture == "acfnet" && backbone && info.output_stride == 16 && info.backbone_padding == "same" &&
+         info.backbone_epsilon == 1e-3;
+}
+
 std::unique_ptr<Engine> Engine::open(const std::filesystem::path& model_folder, const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->info = load_model_info(model_folder);
@@ -171,9 +178,11 @@ std::unique_ptr<Engine> Engine::open(const std::filesystem::path& model_folder, 
   impl->bfloat16 =
       options.precision == Precision::kBfloat16 || (options.precision == Precision::kAuto && processor_has_bfloat16());
   const ModelInfo& info = impl->info;
-  if (info.architecture != "acfnet" || info.output_stride != 16)
-    fail("model {}: architecture «{}» with output stride {} is unknown; this version knows acfnet with 16",
-         model_folder.string(), info.architecture, info.output_stride);
+  if (!knows(info))
+    fail(
+        "model {}: {} on {} (output stride {}, {} padding) cannot be built for OpenVINO yet, only acfnet on "
+        "efficientnet-lite0 to -lite2 at stride 16; bramble eval takes it with --engine torch",
+        model_folder.string(), info.architecture, info.backbone, info.output_stride, info.backbone_padding);
   impl->tensors = read_safetensors(model_weights_file(model_folder));
   impl->compiled(3);  // so that a model that does not fit is refused here and not at the first picture
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

@@ -46,6 +46,8 @@ struct EngineTiming {
 /// One call at a time per engine; several engines may work side by side.
 class Engine {
  public:
+  /// Whether this engine builds the network that a package describes; open() says of others what is unknown about them.
+  static bool knows(const ModelInfo& info);
   /// Reads a model package (docs/model_package.md). Throws Error naming file and reason when it is not one, when a
   /// tensor is missing or has another shape than the network needs.
   static std::unique_ptr<Engine> open(const std::filesystem::path& model_folder, const EngineOptions& options = {});
