@@ -104,15 +104,17 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     show(bench_train(bench), common);
   });
 
-  auto* infer = command->add_subcommand("infer", "latency of one picture beside Python PyTorch on the same weights");
+  auto* infer =
+      command->add_subcommand("infer", "latency of one picture beside libtorch, OpenVINO and PyTorch from Python");
   infer->add_option("--model", options->model, "model package (default: made-up weights)");
-  infer->add_option("--python", options->python, "Python with torch (default: the tests' own)");
+  infer->add_option("--python", options->python, "Python of the peers (default: the tests' own)");
   infer->footer("Examples:\n  bramble bench infer\n  bramble bench infer --model models/mine --python venv/bin/python");
   infer->callback([options, &common] {
     InferBenchOptions bench;
     bench.model = options->model;
     bench.python = peer_python(options->python);
     bench.peer_script = home_folder() / "bench" / "infer_peer.py";
+    bench.openvino_folder = home_folder() / ".deps" / "openvino";
     show(bench_infer(bench), common);
   });
 }

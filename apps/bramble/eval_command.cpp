@@ -9,7 +9,6 @@
 #include "bramble/eval/evaluation.hpp"
 #include "bramble/eval/report.hpp"
 #include "bramble/infer/engine.hpp"
-#include "bramble/train/torch_predictor.hpp"
 #include "command.hpp"
 
 namespace bramble {
@@ -40,7 +39,7 @@ void add_eval_command(CLI::App& app, CommonOptions& common) {
     std::vector<std::string> model_maps;
     std::size_t limit = 0;
     std::size_t figures = 8;
-    std::string precision = "f32", engine = "auto";
+    std::string precision = "f32", device = "auto";
   };
   auto options = std::make_shared<Options>();
   auto* cmd = app.add_subcommand("eval", "Measure models on data sets, side by side, with a report");
@@ -58,10 +57,10 @@ void add_eval_command(CLI::App& app, CommonOptions& common) {
       "sets one folder each and sheet.csv, sheet.tex");
   cmd->add_option("--limit", options->limit, "at most this many frames, spread over the data set (0: all)");
   cmd->add_option("--figures", options->figures, "frames shown in the report")->capture_default_str();
-  cmd->add_option("--engine", options->engine, "openvino, torch, or auto: OpenVINO where it knows the network")
-      ->check(CLI::IsMember({"auto", "openvino", "torch"}))
+  cmd->add_option("--device", options->device,
+                  "cpu (OpenVINO), cpu-torch or cuda (libtorch), or auto: OpenVINO where it knows the network")
       ->capture_default_str();
-  cmd->add_option("--precision", options->precision, "of OpenVINO: f32, bf16 or auto")->capture_default_str();
+  cmd->add_option("--precision", options->precision, "f32, bf16, int8 or auto")->capture_default_str();
   cmd->add_option("--ontology", options->ontology, "classes to judge by; default: the data set's");
   cmd->add_option("--data-map", options->data_map,
                   "JSON or YAML map: class of the data set: class to judge by; what goes nowhere is ignored");
@@ -88,13 +87,11 @@ void add_eval_command(CLI::App& app, CommonOptions& common) {
     std::string engine_text;
     for (std::size_t i = 0; i < options->models.size(); ++i) {
       const ModelInfo info = load_model_info(options->models[i]);
-      const bool known = Engine::knows(info);
-      if (options->engine == "torch" || (options->engine == "auto" && !known)) {
-        predictors.push_back(torch_predictor(options->models[i], names[i]));
-        engine_text = "libtorch";
-        continue;
-      }
-      engines.push_back(Engine::open(options->models[i], {.precision = parse_precision(options->precision)}));
+      const Device device = options->device != "auto" ? parse_device(options->device)
+                            : Engine::knows(info)     ? Device::kCpu
+                                                      : Device::kCpuTorch;
+      engines.push_back(
+          Engine::open(options->models[i], {.precision = parse_precision(options->precision), .device = device}));
       Engine* engine = engines.back().get();
       engine_text = engine->describe();
       predictors.push_back({names[i], engine->ontology(), [engine](const ImageU8& rgb) { return engine->segment(rgb); },

@@ -14,6 +14,7 @@
 #include "command.hpp"
 #include "drive_options.hpp"
 #include "ros_options.hpp"
+#include "simulation_dashboard.hpp"
 
 namespace bramble {
 
@@ -62,6 +63,8 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
     int every = 10;
     DriveOptions drive;
     LiveOptions live;
+    bool serve = false;
+    DashboardOptions dashboard;
   };
   auto options = std::make_shared<Options>();
   auto* cmd = app.add_subcommand("sim", "Drive through a scenario; numbers of the drive, pictures on request");
@@ -81,12 +84,22 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   cmd->add_flag("--best-effort", options->live.node.best_effort, "with --ros: as ROS's sensor data profile");
   add_ros_options(*cmd, options->live.node);
+  cmd->add_flag("--dashboard", options->serve, "serve a web page to look at the drive and to take the wheel");
+  add_dashboard_options(*cmd, options->dashboard, "--dashboard");
   cmd->footer(
-      "Without --frames: a trace is driven whole, another drive for 1200 frames (a minute); with --ros until Ctrl-C.\n"
-      "Examples:\n  bramble sim meadow --ros --size 512x384\n  bramble sim meadow\n  bramble sim tiny --driver reverse "
+      "Without --frames: a trace is driven whole, another drive for 1200 frames (a minute); with --ros or --dashboard "
+      "until "
+      "Ctrl-C.\n"
+      "Examples:\n  bramble sim meadow --dashboard --driver manual\n  bramble sim meadow --ros --size 512x384\n  "
+      "bramble sim tiny --driver reverse "
       "--frames 200 --size 512x384 -o pictures");
   cmd->callback([options, &common] {
     DriveOptions& drive = options->drive;
+    if (options->serve) {
+      if (options->live.on || !options->output.empty())
+        throw CLI::ValidationError("--dashboard", "goes without --ros and --output");
+      return write_json(common, run_simulation_dashboard(options->scenario, drive, options->dashboard));
+    }
     const bool pictures = !options->output.empty();
     if (drive.simulation.frames == 0 && !options->live.on && !drive.simulation.driver.starts_with("trace:"))
       drive.simulation.frames = 1200;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <utility>
 
 #include "bramble/bag/mcap_reader.hpp"
 #include "bramble/bag/sqlite_storage.hpp"
@@ -71,6 +72,7 @@ struct BagReader::Impl {
   std::vector<std::string> damage;
   std::size_t file_index = 0;
   std::unique_ptr<StorageReader> storage;
+  std::optional<Message> read_ahead;  // by seek(), where the storage cannot
   std::uint64_t read_count = 0;
   TemporaryFolder temporary;
 
@@ -157,7 +159,7 @@ struct BagReader::Impl {
       std::optional<Message> message;
       note_damage([&] {
         if (!storage) storage = open_storage(metadata.files[file_index]);
-        message = storage->next();
+        message = read_ahead ? std::exchange(read_ahead, std::nullopt) : storage->next();
       });
       if (message) {
         // metadata.yaml knows better than an old file whether a topic is latched.
@@ -206,6 +208,35 @@ std::optional<Message> BagReader::next() {
     return impl_->next();
   } catch (const Error& error) {
     fail("{}; {} messages were read before", error.what(), impl_->read_count);
+  }
+}
+
+void BagReader::seek(StampNs stamp_ns) {
+  Impl& i = *impl_;
+  // The first file that reaches so far. Where the index does not tell files' times, each is asked.
+  i.storage.reset();
+  i.read_ahead.reset();
+  for (i.file_index = 0; i.file_index < i.metadata.files.size(); ++i.file_index) {
+    bool reaches = true;
+    i.note_damage([&] {
+      BagSpan span;
+      if (i.metadata.spans.size() == i.metadata.files.size()) {
+        span = i.metadata.spans[i.file_index];
+      } else if (i.metadata.files.size() == 1) {
+        span = {i.metadata.start_ns, i.metadata.duration_ns, i.metadata.message_count};
+      } else {
+        const BagMetadata content = i.open_storage(i.metadata.files[i.file_index])->content();
+        span = {content.start_ns, content.duration_ns, content.message_count};
+      }
+      reaches = span.start_ns + span.duration_ns >= stamp_ns;
+      if (!reaches) return;
+      i.storage = i.open_storage(i.metadata.files[i.file_index]);
+      if (i.storage->seek(stamp_ns)) return;
+      do {
+        i.read_ahead = i.storage->next();
+      } while (i.read_ahead && i.read_ahead->stamp_ns < stamp_ns);
+    });
+    if (reaches) return;
   }
 }
 

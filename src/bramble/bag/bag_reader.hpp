@@ -35,6 +35,9 @@ class BagReader final : public Source {
   std::vector<TopicInfo> topics() const override;
   /// Throws Error naming the file, and how many messages were read before, when the database is damaged (kRefuse).
   std::optional<Message> next() override;
+  /// The next message is the first of this stamp or later, whatever was read before. What lies between is not
+  /// read, where the storage has an order of time.
+  void seek(StampNs stamp_ns);
 
   /// Counts and times; taken from the files themselves when metadata.yaml is missing.
   const BagMetadata& metadata() const;

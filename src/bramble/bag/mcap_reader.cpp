@@ -110,6 +110,14 @@ class McapReader final : public StorageReader {
     return std::nullopt;
   }
 
+  bool seek(StampNs stamp_ns) override {
+    next_ =
+        static_cast<std::size_t>(std::partition_point(entries_.begin(), entries_.end(),
+                                                      [&](const Entry& entry) { return entry.stamp_ns < stamp_ns; }) -
+                                 entries_.begin());
+    return true;
+  }
+
   const std::vector<std::string>& damage() const override { return damage_; }
 
  private:

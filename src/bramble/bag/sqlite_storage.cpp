@@ -185,6 +185,19 @@ class SqliteReader final : public StorageReader {
     return std::nullopt;
   }
 
+  bool seek(StampNs stamp_ns) override {
+    if (!cursor_) start();
+    if (by_rows_) {
+      next_row_ = static_cast<std::size_t>(
+          std::partition_point(rows_.begin(), rows_.end(), [&](const Row& row) { return row.stamp_ns < stamp_ns; }) -
+          rows_.begin());
+      return true;
+    }
+    cursor_->reset();
+    cursor_->bind(1, stamp_ns);
+    return true;
+  }
+
   const std::vector<std::string>& damage() const override { return damage_; }
 
  private:
@@ -230,8 +243,10 @@ class SqliteReader final : public StorageReader {
     } else {
       cursor_ = std::make_unique<SqliteStatement>(
           *database_,
-          fmt::format("SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({}) ORDER BY timestamp, id",
+          fmt::format("SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({}) AND timestamp >= ? "
+                      "ORDER BY timestamp, id",
                       ids));
+      cursor_->bind(1, std::numeric_limits<StampNs>::min());
     }
   }
 

@@ -9,6 +9,7 @@
 #include "bramble/core/random.hpp"
 #include "bramble/core/yaml.hpp"
 #include "bramble/sim/follower.hpp"
+#include "bramble/sim/manual_control.hpp"
 
 namespace bramble {
 namespace {
@@ -198,6 +199,8 @@ class TraceDriver final : public Driver {
 
 }  // namespace
 
+std::vector<std::string> driver_names() { return {"autopilot", "reverse", "manual-like", "manual"}; }
+
 std::unique_ptr<Driver> make_trace_driver(Trace trace, const VehicleConfig& config) {
   return std::make_unique<TraceDriver>(std::move(trace), config);
 }
@@ -207,6 +210,11 @@ std::unique_ptr<Driver> make_driver(const std::string& spec, const World& world,
   if (spec == "autopilot") return std::make_unique<Autopilot>(world, config, options, false);
   if (spec == "reverse") return std::make_unique<Autopilot>(world, config, options, true);
   if (spec == "manual-like") return std::make_unique<ManualLike>(world, config, options);
+  if (spec == "manual") {
+    if (options.manual == nullptr)
+      fail("the driver 'manual' needs somebody who drives: a live simulation (bramble sim --dashboard or --ros)");
+    return make_manual_driver(*options.manual, config, Autopilot(world, config, options, false).start());
+  }
   if (spec.starts_with("trace:")) {
     Trace trace = Trace::load(spec.substr(6));
     if (trace.scenario != world.name || trace.seed != world.seed)
@@ -214,9 +222,11 @@ std::unique_ptr<Driver> make_driver(const std::string& spec, const World& world,
                    trace.seed, world.name, world.seed);
     return make_trace_driver(std::move(trace), config);
   }
-  const std::string near = nearest_word(spec, {"autopilot", "reverse", "manual-like", "trace:FILE"});
-  fail("there is no driver '{}'{}; drivers: autopilot, reverse, manual-like, trace:FILE", spec,
-       near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
+  std::vector<std::string> names = driver_names();
+  names.emplace_back("trace:FILE");
+  const std::string near = nearest_word(spec, names);
+  fail("there is no driver '{}'{}; drivers: {}", spec, near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
+       fmt::join(names, ", "));
 }
 
 }  // namespace bramble

@@ -19,14 +19,7 @@ VehicleControl pedals_for_force(const VehicleConfig& config, double speed_mps, d
   return control;
 }
 
-void Follower::observe(const VehicleState& state) {
-  s_m_ = track_.nearest_s(state.X_MB.translation().head<2>(), s_m_);
-  // Lost (moved by hand, or off beyond the search window): look everywhere.
-  if ((track_.at(s_m_).position - state.X_MB.translation().head<2>()).norm() > 15)
-    s_m_ = track_.nearest_s(state.X_MB.translation().head<2>(), -1);
-}
-
-VehicleControl Follower::pedals(const VehicleState& state, double speed_mps) const {
+VehicleControl pedals_for_speed(const VehicleConfig& config, const VehicleState& state, double speed_mps) {
   VehicleControl control;
   const double speed = state.speed_mps();
   if (speed_mps < 0.1) {
@@ -35,9 +28,16 @@ VehicleControl Follower::pedals(const VehicleState& state, double speed_mps) con
   }
   const double wanted_mps2 = std::clamp(1.2 * (speed_mps - speed), -3.0, 1.8);
   const double nose_up = state.X_MB.linear()(2, 0);  // sine of the slope ahead
-  const double weight_n = config_.mass_kg * kGravityMps2;
-  const double force_n = config_.mass_kg * wanted_mps2 + weight_n * nose_up + config_.resistance.rolling * weight_n;
-  return pedals_for_force(config_, speed, force_n);
+  const double weight_n = config.mass_kg * kGravityMps2;
+  const double force_n = config.mass_kg * wanted_mps2 + weight_n * nose_up + config.resistance.rolling * weight_n;
+  return pedals_for_force(config, speed, force_n);
+}
+
+void Follower::observe(const VehicleState& state) {
+  s_m_ = track_.nearest_s(state.X_MB.translation().head<2>(), s_m_);
+  // Lost (moved by hand, or off beyond the search window): look everywhere.
+  if ((track_.at(s_m_).position - state.X_MB.translation().head<2>()).norm() > 15)
+    s_m_ = track_.nearest_s(state.X_MB.translation().head<2>(), -1);
 }
 
 VehicleControl Follower::follow(const VehicleState& state, const FollowWish& wish) {
@@ -63,7 +63,7 @@ VehicleControl Follower::follow(const VehicleState& state, const FollowWish& wis
 
   if (backing_steps_ > 0) {
     --backing_steps_;
-    VehicleControl back = pedals(state, 0);
+    VehicleControl back = pedals_for_speed(config_, state, 0);
     back.reverse = true;
     back.brake = 0;
     back.steer = -steer;
@@ -71,7 +71,7 @@ VehicleControl Follower::follow(const VehicleState& state, const FollowWish& wis
     if (backing_steps_ < 6) back = VehicleControl{.throttle = 0, .steer = steer, .brake = 0.5};
     return back;
   }
-  VehicleControl control = pedals(state, speed_mps);
+  VehicleControl control = pedals_for_speed(config_, state, speed_mps);
   control.steer = steer;
   stuck_steps_ = speed_mps > 0.5 && std::abs(speed) < 0.2 ? stuck_steps_ + 1 : 0;
   if (stuck_steps_ > kPatienceSteps) {

@@ -15,6 +15,10 @@ struct FollowWish {
 /// Throttle or brake that gives this force along the vehicle [N] at this speed.
 VehicleControl pedals_for_force(const VehicleConfig& config, double speed_mps, double force_n);
 
+/// Throttle or brake that brings a vehicle to this speed forwards [m/s] gently, its slope included; below 0.1: to a
+/// stand.
+VehicleControl pedals_for_speed(const VehicleConfig& config, const VehicleState& state, double speed_mps);
+
 /// Keeps a vehicle on a track: steering by Stanley's law at the front axle (Hoffmann et al., "Autonomous automobile
 /// trajectory tracking for off-road driving", ACC 2007), speed by the force that the wanted acceleration needs, slope
 /// included. Slows down when far off the line. When the vehicle pushes without moving for two seconds, it backs off for
@@ -31,7 +35,6 @@ class Follower {
   void observe(const VehicleState& state);
 
  private:
-  VehicleControl pedals(const VehicleState& state, double speed_mps) const;
   const Track& track_;
   const VehicleConfig& config_;
   double s_m_;

@@ -1,6 +1,7 @@
 #include "bramble/sim/simulation.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "bramble/core/error.hpp"
 #include "bramble/world/world_builder.hpp"
@@ -9,6 +10,11 @@ namespace bramble {
 
 namespace {
 const std::string kVariationTopic = "/bramble/variation";
+
+using WallClock = std::chrono::steady_clock;
+double milliseconds_since(WallClock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(WallClock::now() - begin).count();
+}
 }  // namespace
 
 Simulation::Simulation(std::shared_ptr<const World> world, const DriveScenario& drive, Rig rig, VehicleConfig vehicle,
@@ -64,11 +70,11 @@ Simulation::Simulation(std::shared_ptr<const World> world, std::shared_ptr<Strea
       encoder.emplace(sensor.wheels, *vehicle_config_, random("wheel speeds"));
   }
 
-  DriverOptions driver_options;
-  driver_options.speed_limit_mps = drive.speed_limit_mps;
-  driver_options.start_s_m = drive.start_s_m + options_.start_s_m;
-  driver_options.seed = options_.seed;
-  driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options);
+  driver_options_.speed_limit_mps = drive.speed_limit_mps;
+  driver_options_.start_s_m = drive.start_s_m + options_.start_s_m;
+  driver_options_.seed = options_.seed;
+  driver_options_.manual = options_.manual.get();
+  driver_ = make_driver(options_.driver, *world_, *vehicle_config_, driver_options_);
   frames_ = driver_->frame_count();
   if (options_.frames > 0) {
     const std::int64_t wanted = options_.first_frame + options_.frames;
@@ -104,9 +110,9 @@ void Simulation::choose_publications() {
 }
 
 void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
+  sky_in_force_ = scenario.sky;
   if (scenario.variation.empty()) return check_topics();
   varied_ = scenario;
-  sky_in_force_ = scenario.sky;
   variation_seed_ = seed;
   Publication p;
   p.topic = {kVariationTopic, std::string(std_msgs::String::kType), false};
@@ -126,6 +132,23 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   choose_publications();
 }
 
+void Simulation::choose_driver(const std::string& spec) {
+  if (spec == options_.driver) return;
+  if (spec.starts_with("trace:")) fail("a trace starts at its own place: it cannot take over in the middle of a drive");
+  // A driver that follows the path finds the vehicle on it by itself.
+  driver_ = make_driver(spec, *world_, *vehicle_config_, driver_options_);
+  options_.driver = spec;
+  trace_.driver += ", " + spec;
+}
+
+void Simulation::set_sky(const SkyScenario& sky) {
+  if (varied_)
+    std::erase_if(varied_->variation, [](const VariationRule& rule) { return rule.parameter.starts_with("sky"); });
+  sky_chosen_ = true;
+  sky_in_force_ = sky;
+  next_sky_ = make_sky(sky, world_->seed);
+}
+
 void Simulation::draw() {
   VariationDraws draws = draw_variation(*varied_, variation_seed_, static_cast<double>(frame_.index) * kFrameS);
   if (draws == draws_) return;
@@ -135,7 +158,7 @@ void Simulation::draw() {
   if (only_once) return;  // the world was made with them
   const Scenario now = with_draws(*varied_, draws_);
   options_.camera = now.camera;
-  if (now.sky == sky_in_force_) return;
+  if (sky_chosen_ || now.sky == sky_in_force_) return;
   sky_in_force_ = now.sky;
   next_sky_ = make_sky(now.sky, now.seed);
 }
@@ -375,6 +398,7 @@ void Simulation::render(const std::vector<bool>& which) {
   renderer_->follow_world();
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
+  const auto begin = WallClock::now();
   const std::vector<Actor> nobody;
   const std::vector<Actor> vehicle = look_->actors(frame_.state);
   for (View& view : views_) {
@@ -393,6 +417,8 @@ void Simulation::render(const std::vector<bool>& which) {
                       request);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
+  frame_times_.cameras_ms = milliseconds_since(begin);
+  const auto begin_of_lidars = WallClock::now();
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
     const Sensor& sensor = rig_.sensors[i];
     if (!sensor.is_lidar() || !which[i]) continue;
@@ -403,6 +429,7 @@ void Simulation::render(const std::vector<bool>& which) {
     renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? vehicle : nobody, request,
                     frame_.readings[i].points);
   }
+  frame_times_.lidars_ms = milliseconds_since(begin_of_lidars);
 }
 
 void Simulation::render_cameras() {
@@ -424,6 +451,7 @@ void Simulation::drift() {
 
 bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
+  const auto begin = WallClock::now();
   state_before_ = vehicle_->state();
   if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
   if (move_world(vehicle_->state().X_MB)) vehicle_->follow_world();
@@ -440,6 +468,7 @@ bool Simulation::advance() {
   row.speed_mps = quantized(frame_.state.speed_mps());
   trace_.rows.push_back(row);
   if (varied_ && sensors_due()) draw();
+  frame_times_ = {.drive_ms = milliseconds_since(begin)};
   render(sensors_due() ? needed_ : std::vector<bool>(needed_.size(), false));
   next_publication_ = 0;
   return true;
@@ -448,8 +477,14 @@ bool Simulation::advance() {
 std::optional<Message> Simulation::next() {
   if (wanted_.empty()) return std::nullopt;
   for (;;) {
-    if (frame_.index < 0 || next_publication_ >= wanted_.size())
-      if (!advance()) return std::nullopt;
+    if (frame_.index >= 0)
+      if (auto message = next_of_frame()) return message;
+    if (!advance()) return std::nullopt;
+  }
+}
+
+std::optional<Message> Simulation::next_of_frame() {
+  while (next_publication_ < wanted_.size()) {
     const Publication& publication = publications_[wanted_[next_publication_++]];
     if (frame_.index < options_.first_frame ||
         (publication.once && (frame_.index > options_.first_frame || options_.continued)))
@@ -462,6 +497,26 @@ std::optional<Message> Simulation::next() {
     message.cdr = std::make_shared<const std::vector<std::uint8_t>>(publication.build());
     return message;
   }
+  return std::nullopt;
+}
+
+void Simulation::choose_topics(std::vector<std::string> topics) {
+  require_topics(this->topics(), topics, fmt::format("the simulation of '{}'", world_->name));
+  options_.topics = std::move(topics);
+  pattern_.reset();
+  choose_publications();
+  next_publication_ = wanted_.size();  // nothing more of the current frame, which may lack what is wanted now
+}
+
+void Simulation::choose_quality(const std::string& quality) {
+  if (!first_rig_) first_rig_ = rig_;
+  Rig rig = *first_rig_;
+  if (!quality.empty()) rig.set_quality(quality);
+  rig_ = std::move(rig);
+  views_.clear();
+  plan_views();
+  for (SensorReading& reading : frame_.readings) reading.camera = nullptr;
+  next_publication_ = wanted_.size();
 }
 
 OpenWorld OpenWorld::open(const Scenario& scenario, std::uint64_t variation_seed, bool with_renderer) {

@@ -7,6 +7,7 @@
 
 #include "bramble/render/renderer.hpp"
 #include "bramble/sim/driver.hpp"
+#include "bramble/sim/manual_control.hpp"
 #include "bramble/sim/publish.hpp"
 #include "bramble/sim/rig.hpp"
 #include "bramble/sim/vehicle_look.hpp"
@@ -17,17 +18,18 @@
 namespace bramble {
 
 struct SimulationOptions {
-  std::string driver = "autopilot";  ///< see make_driver
-  std::vector<std::string> topics;   ///< only these are made, and only the sensors they need are rendered; empty: all
-  std::string topic_pattern;         ///< regular expression: those, too, whose whole name matches; empty: none
-  std::int64_t frames = 0;           ///< 0: until the driver is done (endless but for a trace)
-  int width = 0, height = 0;         ///< of every camera; 0: as the rig says
-  int sensor_every = 1;              ///< cameras and LiDARs deliver in every n-th frame, from the first on
-  double start_s_m = 0;              ///< where on the path to begin, added to the scenario's start
-  std::uint64_t seed = 0;            ///< of drivers and sensor noise; 0: the world's
-  std::int64_t first_frame = 0;      ///< frames before it are driven, but nothing is rendered or sent; counts in frames
-  bool continued = false;            ///< an earlier run sent the frames before first_frame, and what is sent only once
-  std::string quality;               ///< of every RGB camera: preview, standard or reference; empty: as the rig says
+  std::string driver = "autopilot";             ///< see make_driver
+  std::shared_ptr<const ManualControl> manual;  ///< of the driver `manual`
+  std::vector<std::string> topics;  ///< only these are made, and only the sensors they need are rendered; empty: all
+  std::string topic_pattern;        ///< regular expression: those, too, whose whole name matches; empty: none
+  std::int64_t frames = 0;          ///< 0: until the driver is done (endless but for a trace)
+  int width = 0, height = 0;        ///< of every camera; 0: as the rig says
+  int sensor_every = 1;             ///< cameras and LiDARs deliver in every n-th frame, from the first on
+  double start_s_m = 0;             ///< where on the path to begin, added to the scenario's start
+  std::uint64_t seed = 0;           ///< of drivers and sensor noise; 0: the world's
+  std::int64_t first_frame = 0;     ///< frames before it are driven, but nothing is rendered or sent; counts in frames
+  bool continued = false;           ///< an earlier run sent the frames before first_frame, and what is sent only once
+  std::string quality;              ///< of every RGB camera: preview, standard or reference; empty: as the rig says
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
   CameraScenario camera;  ///< what cameras do to the light, but for what a sensor says of itself
   StampNs first_stamp_ns = kNsPerSecond;
@@ -47,6 +49,11 @@ struct SimFrame {
   VehicleState state;                   ///< at stamp_ns
   VehicleControl control;               ///< from stamp_ns until the next frame
   std::vector<SensorReading> readings;  ///< one per sensor of the rig, in its order
+};
+
+/// Milliseconds of wall clock.
+struct FrameTimes {
+  double drive_ms = 0, cameras_ms = 0, lidars_ms = 0;
 };
 
 /// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
@@ -70,9 +77,30 @@ class Simulation final : public Source {
   /// sensors.
   void vary(const Scenario& scenario, std::uint64_t seed);
 
+  /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
+  /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
+  void choose_driver(const std::string& spec);
+  const std::string& driver() const { return options_.driver; }
+  /// From the next frame on the sky is another one; what varies of it is drawn no more.
+  void set_sky(const SkyScenario& sky);
+  /// The scenario's of vary(), as it has changed since.
+  const SkyScenario& sky() const { return sky_in_force_; }
+
+  // What a live drive changes, between two frames (their messages all taken):
+  /// From the next frame on only these topics are made, and only the sensors they need are rendered. Throws Error
+  /// listing the topics there are.
+  void choose_topics(std::vector<std::string> topics);
+  /// From the next frame on every RGB camera has this quality (SimulationOptions::quality); empty: that which it began
+  /// with. Throws Error.
+  void choose_quality(const std::string& quality);
+  /// While held, cameras and LiDARs deliver nothing: the drive goes on without.
+  void hold_sensors(bool held) { sensors_held_ = held; }
+
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
   std::optional<Message> next() override;
+  /// The next message of the current frame (after advance()); nothing when there is no more in it.
+  std::optional<Message> next_of_frame();
 
   bool wants(const std::string& topic) const;
 
@@ -91,6 +119,8 @@ class Simulation final : public Source {
   std::int64_t frame_count() const { return frames_; }
   /// Bytes that one frame's wanted messages take, roughly (LiDARs counted with every beam hitting).
   std::uint64_t bytes_per_frame() const;
+  /// How long the parts of the current frame took; of the wall clock, only to be shown.
+  const FrameTimes& frame_times() const { return frame_times_; }
   /// What was driven so far, to be written by Trace::to_csv.
   const Trace& trace() const { return trace_; }
 
@@ -124,7 +154,9 @@ class Simulation final : public Source {
   void plan_views();
   void drift();
   void render(const std::vector<bool>& which);  // per sensor
-  bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
+  bool sensors_due() const {
+    return !sensors_held_ && frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame;
+  }
 
   std::shared_ptr<const World> world_;
   std::shared_ptr<StreamedWorld> streamed_;  // null: the world is whole
@@ -133,6 +165,7 @@ class Simulation final : public Source {
   SimulationOptions options_;
   std::shared_ptr<const Renderer> renderer_;
   std::unique_ptr<VehicleLook> look_;
+  DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
   std::vector<Publication> publications_;  // all, in order
@@ -146,12 +179,16 @@ class Simulation final : public Source {
   std::vector<std::optional<WheelOdometry>> encoders_;
   std::int64_t frames_ = 0;
   std::size_t next_publication_ = 0;
+  bool sensors_held_ = false;
+  std::optional<Rig> first_rig_;  // before choose_quality()
+  FrameTimes frame_times_;
   SimFrame frame_;
   Trace trace_;
   std::optional<Scenario> varied_;  // with variation_seed_: what the draws come from
   std::uint64_t variation_seed_ = 0;
   VariationDraws draws_;  // in force
   SkyScenario sky_in_force_;
+  bool sky_chosen_ = false;      // by set_sky: the variation's sky counts no more
   std::optional<Sky> next_sky_;  // for the renderer, when it renders next
 };
 

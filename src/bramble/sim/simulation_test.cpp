@@ -371,6 +371,52 @@ std::vector<Message> drive_through_land(int threads, std::int64_t first_frame, D
   return messages;
 }
 
+TEST(Simulation, AnotherDriverTakesOverWhereTheVehicleIs) {
+  SimulationOptions options;
+  options.topics = {"/clock"};
+  options.manual = std::make_shared<ManualControl>();
+  const auto simulation = simulate(options);
+  for (int i = 0; i < 100; ++i) simulation->advance();
+  const Pose before = simulation->frame().state.X_MB;
+  EXPECT_GT(simulation->frame().state.speed_mps(), 3);
+  simulation->choose_driver("manual");
+  simulation->advance();
+  EXPECT_LT((simulation->frame().state.X_MB.translation() - before.translation()).norm(), 0.5);
+  for (int i = 0; i < 100; ++i) simulation->advance();
+  EXPECT_LT(std::abs(simulation->frame().state.speed_mps()), 0.05) << "nobody drives: it stands";
+  simulation->choose_driver("autopilot");
+  for (int i = 0; i < 100; ++i) simulation->advance();
+  EXPECT_GT(simulation->frame().state.speed_mps(), 3);
+  EXPECT_EQ(simulation->driver(), "autopilot");
+  EXPECT_THROW(simulation->choose_driver("trace:x.csv"), Error);
+  EXPECT_THROW(simulation->choose_driver("nobody"), Error);
+  EXPECT_EQ(simulation->driver(), "autopilot") << "a refused driver changes nothing";
+}
+
+TEST(Simulation, TheSkyChangesDuringADrive) {
+  SimulationOptions options;
+  options.topics = {kRgb};
+  const auto simulation = simulate(options);
+  const auto contrast = [&] {  // standard deviation of the pixels' green
+    simulation->advance();
+    const ImageU8& image = simulation->frame().readings[simulation->sensor_index("rgb_front")].camera->bgra;
+    double sum = 0, squares = 0;
+    for (std::size_t i = 1; i < image.data.size(); i += 4) {
+      sum += image.data[i];
+      squares += double(image.data[i]) * image.data[i];
+    }
+    const double count = static_cast<double>(image.data.size()) / 4;
+    return std::sqrt(squares / count - sum * sum / (count * count));
+  };
+  const double clear = contrast();
+  SkyScenario fog;
+  fog.fog_visibility_m = 8;
+  fog.fog_height_m = 100;
+  simulation->set_sky(fog);
+  EXPECT_LT(contrast(), 0.6 * clear);
+  EXPECT_EQ(simulation->sky(), fog);
+}
+
 TEST(Simulation, DrivesThroughAStreamedWorldAsIfItWereWhole) {
   const StreamedWorld land(test_land(), land_stock(), kLandAssets);
   DriveStatistics statistics(land.world());
