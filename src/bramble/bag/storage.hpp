@@ -33,6 +33,8 @@ class StorageReader {
   virtual BagMetadata content() = 0;
   /// The next message of a topic in `wanted` (empty: all), in order of time. `latched` is as the file says.
   virtual std::optional<Message> next() = 0;
+  /// The next message is the first of this stamp or later. False: this storage cannot, it must be read up to there.
+  virtual bool seek(StampNs) { return false; }
   /// What could not be read, a line each (Damage::kRecover).
   virtual const std::vector<std::string>& damage() const = 0;
 };

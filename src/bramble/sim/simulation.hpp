@@ -9,13 +9,17 @@
 #include "bramble/sim/driver.hpp"
 #include "bramble/sim/manual_control.hpp"
 #include "bramble/sim/publish.hpp"
+#include "bramble/sim/publish_actors.hpp"
 #include "bramble/sim/rig.hpp"
+#include "bramble/sim/traffic.hpp"
 #include "bramble/sim/vehicle_look.hpp"
 #include "bramble/stream/stream.hpp"
 #include "bramble/world/scenario.hpp"
 #include "bramble/world/streamed_world.hpp"
 
 namespace bramble {
+
+inline constexpr std::uint32_t kEgoActorId = 1;
 
 struct SimulationOptions {
   std::string driver = "autopilot";             ///< see make_driver
@@ -49,13 +53,19 @@ struct SimFrame {
   VehicleState state;                   ///< at stamp_ns
   VehicleControl control;               ///< from stamp_ns until the next frame
   std::vector<SensorReading> readings;  ///< one per sensor of the rig, in its order
+  std::vector<ActorState> actors;       ///< everybody else, at stamp_ns
+};
+
+/// Milliseconds of wall clock.
+struct FrameTimes {
+  double drive_ms = 0, cameras_ms = 0, lidars_ms = 0;
 };
 
 /// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
-/// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, vehicle topics,
-/// then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their sees_vehicle
-/// is off): its class is the ontology's «vehicle», kIgnoreId where there is none. Same world, rig, options: same bytes
-/// for any number of threads. One thread at a time.
+/// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, the scene,
+/// vehicle topics, then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their
+/// sees_vehicle is off): its class is the ontology's «vehicle», kIgnoreId where there is none. Same world, rig,
+/// options: same bytes for any number of threads. One thread at a time.
 class Simulation final : public Source {
  public:
   /// `renderer`: one made for this world, to share; made when first needed if null.
@@ -72,6 +82,9 @@ class Simulation final : public Source {
   /// sensors.
   void vary(const Scenario& scenario, std::uint64_t seed);
 
+  /// Puts the scenario's actors into the world; before the first frame. `home` holds config/vehicles.
+  void populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home);
+
   /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
   /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
   void choose_driver(const std::string& spec);
@@ -81,11 +94,25 @@ class Simulation final : public Source {
   /// The scenario's of vary(), as it has changed since.
   const SkyScenario& sky() const { return sky_in_force_; }
 
+  // What a live drive changes, between two frames (their messages all taken):
+  /// From the next frame on only these topics are made, and only the sensors they need are rendered. Throws Error
+  /// listing the topics there are.
+  void choose_topics(std::vector<std::string> topics);
+  /// From the next frame on every RGB camera has this quality (SimulationOptions::quality); empty: that which it began
+  /// with. Throws Error.
+  void choose_quality(const std::string& quality);
+  /// While held, cameras and LiDARs deliver nothing: the drive goes on without.
+  void hold_sensors(bool held) { sensors_held_ = held; }
+
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
   std::optional<Message> next() override;
+  /// The next message of the current frame (after advance()); nothing when there is no more in it.
+  std::optional<Message> next_of_frame();
 
   bool wants(const std::string& topic) const;
+  /// Whether the next call of next() begins another frame: the moment to change what drives it.
+  bool frame_sent() const;
 
   /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
   /// Not to be mixed with next() within a frame.
@@ -96,12 +123,16 @@ class Simulation final : public Source {
   const SimFrame& frame() const { return frame_; }
   const World& world() const { return *world_; }
   const Rig& rig() const { return rig_; }
+  /// Who is in the scene in the current frame: the vehicle (kEgoActorId), then what it carries.
+  std::vector<SceneActor> actors() const;
   /// Position of a sensor in rig().sensors and SimFrame::readings. Throws Error listing the ids there are.
   std::size_t sensor_index(const std::string& id) const;
   /// Frames that there will be; 0: endless.
   std::int64_t frame_count() const { return frames_; }
   /// Bytes that one frame's wanted messages take, roughly (LiDARs counted with every beam hitting).
   std::uint64_t bytes_per_frame() const;
+  /// How long the parts of the current frame took; of the wall clock, only to be shown.
+  const FrameTimes& frame_times() const { return frame_times_; }
   /// What was driven so far, to be written by Trace::to_csv.
   const Trace& trace() const { return trace_; }
 
@@ -126,20 +157,26 @@ class Simulation final : public Source {
   };
   Simulation(std::shared_ptr<const World> world, std::shared_ptr<StreamedWorld> streamed, const DriveScenario& drive,
              Rig rig, VehicleConfig vehicle, SimulationOptions options, std::shared_ptr<const Renderer> renderer);
+  bool is_due(const Publication& publication) const;
   bool move_world(const Pose& X_MB);
   void list_publications();
   void check_topics() const;
   void choose_publications();
   void draw();
   void list_sensor(std::size_t index);
+  void list_scene();
+  std::function<std::vector<std::uint8_t>()> scene_message(SensorKind kind, bool without_ego);
   void plan_views();
   void drift();
   void render(const std::vector<bool>& which);  // per sensor
-  bool sensors_due() const { return frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame; }
+  bool sensors_due() const {
+    return !sensors_held_ && frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame;
+  }
 
   std::shared_ptr<const World> world_;
   std::shared_ptr<StreamedWorld> streamed_;  // null: the world is whole
   Rig rig_;
+  double speed_limit_mps_ = 0;                     // of the scenario's drive
   std::unique_ptr<VehicleConfig> vehicle_config_;  // at a fixed place: driver and vehicle refer to it
   SimulationOptions options_;
   std::shared_ptr<const Renderer> renderer_;
@@ -147,6 +184,7 @@ class Simulation final : public Source {
   DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
+  std::unique_ptr<Traffic> traffic_;       // null: nobody else is there
   std::vector<Publication> publications_;  // all, in order
   std::optional<std::regex> pattern_;      // of options_.topic_pattern
   std::vector<std::size_t> wanted_;        // of these
@@ -158,6 +196,9 @@ class Simulation final : public Source {
   std::vector<std::optional<WheelOdometry>> encoders_;
   std::int64_t frames_ = 0;
   std::size_t next_publication_ = 0;
+  bool sensors_held_ = false;
+  std::optional<Rig> first_rig_;  // before choose_quality()
+  FrameTimes frame_times_;
   SimFrame frame_;
   Trace trace_;
   std::optional<Scenario> varied_;  // with variation_seed_: what the draws come from

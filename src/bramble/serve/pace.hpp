@@ -1,0 +1,69 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "bramble/core/stamp.hpp"
+
+namespace bramble {
+
+struct PaceOptions {
+  bool realtime = false;  ///< keep the wall clock's pace at any price
+  double speed = 1;       ///< simulated seconds a second; 0: as fast as possible
+  bool can_lower = true;  ///< there is a lower quality to fall back to
+};
+
+/// Keeps a source's time in step with the wall clock. The clock is passed in, so nothing here waits.
+///
+/// Without realtime a late frame is made as it should be, and what is late is not made up for: simulated time goes more
+/// slowly. With it the schedule stands: a source that gets late is first told to lower the quality of its pictures;
+/// when that is not enough, frames go without sensors (which takes a thousandth of the time) until it has caught up.
+/// Quality comes back when there has been time to spare for a while.
+class Pace {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit Pace(PaceOptions options) : options_(options) {}
+
+  /// The next frame's stamp is due now: at the start, after a pause, a seek or another speed.
+  void restart() { anchored_ = false; }
+  void set_speed(double speed);
+  double speed() const { return options_.speed; }
+
+  /// When the frame of this stamp is due; now at the latest when nothing is to be waited for.
+  Clock::time_point due(StampNs stamp_ns, Clock::time_point now);
+
+  struct Orders {
+    bool skip_sensors = false;
+    bool lower_quality = false;  ///< from this frame on, until an order without it
+  };
+  /// What to do with the frame that begins now.
+  Orders begin(StampNs stamp_ns, Clock::time_point now);
+  /// The frame is done. `worked`: the time it took, waiting left out.
+  void end(Clock::time_point now, Clock::duration worked);
+
+  std::uint64_t skipped() const { return skipped_; }
+  bool lowered() const { return lowered_; }
+  /// What is being done to keep pace, in words; empty: nothing.
+  std::string notice() const;
+
+ private:
+  Clock::duration wall(std::int64_t simulated_ns) const;
+  PaceOptions options_;
+  bool anchored_ = false;
+  Clock::time_point anchor_;
+  StampNs anchor_stamp_ns_ = 0;
+  StampNs last_stamp_ns_ = 0;
+  double period_s_ = 0.05;  // wall time between the last two frames' stamps
+  bool lowered_ = false;
+  bool skipping_ = false;
+  int skipped_in_row_ = 0;
+  bool hopeless_ = false;
+  std::uint64_t skipped_ = 0;
+  std::deque<bool> recent_;     // skipped or not, of the last frames
+  double spare_s_ = 0;          // for how long there has been time to spare
+  double wait_to_raise_s_ = 5;  // doubles each time that raising the quality did not last
+  double since_raised_s_ = 1e9;
+};
+
+}  // namespace bramble
