@@ -447,23 +447,25 @@ def test_a_slow_client_slows_nobody(checks):
         fast.subscribe("/bramble/status")
         fast.status_until(lambda s: s["frame"] is not None and s["frame"] > 20)
         slow = FoxgloveClient(port, receive_buffer=4096)
-        slow.subscribe(RGB, LABELS, LIDAR, "/clock", "/tf")
+        slow.subscribe(RGB, LABELS, "/clock", "/tf")
         before = fast.status()["frame"]
         memory = memory_mb(process)
-        after = fast.status_until(lambda s: s["frame"] > before + 150)["frame"]
+        while (status := fast.status())["frame"] < before + 150:
+            slow.socket.buffer += slow.socket.socket.recv(8192)  # some 80 KB a second of what is ten times as much
         assert memory_mb(process) < memory + 80, (memory, memory_mb(process))
         # It misses what is old and gets what is new, in order.
-        stamps = []
-        slow.until(lambda: slow.count(RGB) >= 6)
+        slow.messages.clear()
+        slow.wait_for(RGB, 5)
         stamps = [stamp for stamp, _ in slow.messages[RGB]]
         assert stamps == sorted(stamps)
         frames = [(stamp - 10**9) // 50_000_000 for stamp in stamps]
-        assert max(b - a for a, b in zip(frames, frames[1:])) > 20, (before, after, frames)
+        assert max(b - a for a, b in zip(frames, frames[1:])) > 3, (before, status["frame"], frames)
+        assert frames[-1] > status["frame"] - 20, (frames, status["frame"])
 
 
 def test_realtime_says_what_it_leaves_out(checks):
     """At sixteen times real time with large pictures no machine of ours keeps up: it lowers and skips, and says so."""
-    with simulation(checks, "--realtime", "--speed", 16, "--quality", "standard", "--size", "640x480") as (port, process):
+    with serving(checks, "sim", "tiny", "--dashboard", "--realtime", "--speed", 16, "--quality", "standard", "--size", "640x480") as (port, process):
         client = FoxgloveClient(port)
         client.subscribe("/bramble/status", RGB + "/compressed", "/clock")
         status = client.status_until(lambda s: s["skipped"] > 20)

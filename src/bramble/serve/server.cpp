@@ -31,7 +31,7 @@ using Response = http::response<http::vector_body<std::uint8_t>>;
 
 constexpr std::uint32_t kHeaderLimit = 8 << 10;
 constexpr std::size_t kMessageLimit = 64 << 10;
-constexpr int kSendBuffer = 1 << 20;
+constexpr int kSendBuffer = 256 << 10;
 constexpr std::size_t kMostDrained = 1 << 20;
 constexpr auto kRequestTime = std::chrono::seconds(10);
 constexpr auto kSilence = std::chrono::seconds(30);  // of a WebSocket; it is pinged after half of it
