@@ -455,7 +455,7 @@ def test_a_slow_client_slows_nobody(checks):
         assert memory_mb(process) < memory + 80, (memory, memory_mb(process))
         # It misses what is old and gets what is new, in order.
         slow.messages.clear()
-        slow.wait_for(RGB, 5)
+        slow.wait_for(RGB, 15)  # the first of them still lay in the system's buffers
         stamps = [stamp for stamp, _ in slow.messages[RGB]]
         assert stamps == sorted(stamps)
         frames = [(stamp - 10**9) // 50_000_000 for stamp in stamps]
