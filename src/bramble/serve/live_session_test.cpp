@@ -121,6 +121,13 @@ class Client {
   std::map<std::string, std::uint32_t> channels_;
 };
 
+ServerOptions serving_on(std::uint16_t port, const std::string& bind = "127.0.0.1") {
+  ServerOptions options;
+  options.port = port;
+  options.bind = bind;
+  return options;
+}
+
 class LiveSessionTest : public ::testing::Test {
  protected:
   void start(LiveSessionOptions options = {}) {
@@ -128,7 +135,7 @@ class LiveSessionTest : public ::testing::Test {
     options.record_folder = folder_;
     auto source = std::make_unique<MadeUpSource>();
     source_ = source.get();
-    session_ = std::make_unique<LiveSession>(std::move(source), options, ServerOptions{.port = 0});
+    session_ = std::make_unique<LiveSession>(std::move(source), options, serving_on(0));
     thread_ = std::thread([this] { session_->run(); });
   }
   void TearDown() override {
@@ -212,11 +219,10 @@ TEST_F(LiveSessionTest, ManyClientsComeAndGo) {
 }
 
 TEST_F(LiveSessionTest, RefusesOthersWithoutAToken) {
-  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, ServerOptions{.bind = "0.0.0.0", .port = 0}), Error);
-  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, ServerOptions{.bind = "nonsense", .port = 0}), Error);
+  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, serving_on(0, "0.0.0.0")), Error);
+  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, serving_on(0, "nonsense")), Error);
   start();
-  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, ServerOptions{.port = session_->server().port()}),
-               Error);
+  EXPECT_THROW(LiveSession(std::make_unique<MadeUpSource>(), {}, serving_on(session_->server().port())), Error);
 }
 
 }  // namespace
