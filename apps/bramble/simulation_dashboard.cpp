@@ -5,6 +5,7 @@
 namespace bramble {
 
 nlohmann::json run_simulation_dashboard(const std::string& scenario, DriveOptions drive, DashboardOptions& dashboard) {
+  dashboard.server.validate();  // before the world is built
   // Small enough to be live on two cores; --size chooses another.
   if (drive.size.empty()) drive.size = "512x384";
   if (drive.simulation.quality.empty()) drive.simulation.quality = "preview";

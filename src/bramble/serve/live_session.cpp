@@ -20,7 +20,7 @@ constexpr double kFastest = 16;
 constexpr auto kStatusEvery = std::chrono::milliseconds(100);
 constexpr auto kLongestWait = std::chrono::milliseconds(100);  // then Ctrl-C is looked for
 constexpr std::size_t kMostOrders = 4096;
-constexpr StampNs kPreviewNs = kNsPerSecond / 10;
+constexpr StampNs kPreviewNs = 49 * (kNsPerSecond / 1000);  // one frame of ours, one or two of others
 
 double milliseconds(std::chrono::steady_clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
@@ -343,6 +343,7 @@ void LiveSession::play_frame() {
   const auto end = Clock::now();
   if (!stepping) pace_.end(end, end - begin);
   if (!any) return;
+  if (frames_ == 0) second_begin_stamp_ns_ = newest;
   stamp_ns_ = newest;
   hub_.publish_time(stamp_ns_);
   double own_ms = milliseconds(end - begin) - delivering_ms_;
@@ -442,7 +443,6 @@ void LiveSession::run() {
   update_wanted();
   server_.start();
   begin_ = second_begin_ = Clock::now();
-  bool begun_playing = false;
   while (!interrupted()) {
     carry_out_orders();
     bool subscriptions = false;
@@ -474,7 +474,6 @@ void LiveSession::run() {
       wait_until(next_status_);
       continue;
     }
-    if (!std::exchange(begun_playing, true)) second_begin_stamp_ns_ = *stamp;
     if (!paused_) {
       const auto due = pace_.due(*stamp, now);
       if (due > now && wait_until(std::min(due, next_status_))) continue;

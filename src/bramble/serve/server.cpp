@@ -31,8 +31,11 @@ using Response = http::response<http::vector_body<std::uint8_t>>;
 
 constexpr std::uint32_t kHeaderLimit = 8 << 10;
 constexpr std::size_t kMessageLimit = 64 << 10;
+constexpr int kSendBuffer = 256 << 10;
+constexpr std::size_t kMostDrained = 1 << 20;
 constexpr auto kRequestTime = std::chrono::seconds(10);
 constexpr auto kSilence = std::chrono::seconds(30);  // of a WebSocket; it is pinged after half of it
+constexpr auto kDrainTime = std::chrono::seconds(1);
 constexpr auto kGoodbyeTime = std::chrono::milliseconds(300);
 
 constexpr const char* kContentSecurityPolicy =
@@ -134,6 +137,8 @@ class WebSocketSession final : public Connection, public std::enable_shared_from
     socket_.auto_fragment(false);
     error_code ignored;
     beast::get_lowest_layer(socket_).socket().set_option(tcp::no_delay(true), ignored);
+    // What lies in the system's buffer can no longer be replaced by something newer.
+    beast::get_lowest_layer(socket_).socket().set_option(net::socket_base::send_buffer_size(kSendBuffer), ignored);
     socket_.async_accept(request, [self = shared_from_this()](error_code error) {
       if (!error) self->greet();
     });
@@ -219,7 +224,7 @@ class WebSocketSession final : public Connection, public std::enable_shared_from
   websocket::stream<beast::tcp_stream> socket_;
   tcp::endpoint peer_;
   ClientId client_ = 0;
-  beast::flat_buffer buffer_{kMessageLimit};
+  beast::flat_buffer buffer_;  // read_message_max bounds it
   Outgoing outgoing_;
   bool writing_ = false;
   bool closing_ = false;
@@ -324,9 +329,19 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     }
   }
 
+  // Ends our side and reads what is still on its way: closing before would take the answer from the client too.
   void shut() {
     error_code ignored;
     stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kDrainTime);
+    drain(0);
+  }
+  void drain(std::size_t drained) {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kHeaderLimit),
+                            [self = shared_from_this(), drained](error_code error, std::size_t bytes) {
+                              if (!error && drained < kMostDrained) self->drain(drained + bytes);
+                            });
   }
 
   std::shared_ptr<LiveServer::Impl> server_;
@@ -429,10 +444,14 @@ Response LiveServer::Impl::file_answer(const HttpTarget& target, const Request& 
   return plain(http::status::not_found, "There is no such page.");
 }
 
+void ServerOptions::validate() const {
+  if (!is_loopback_address(bind) && access.token.empty())
+    fail("serving others on {} needs a token: add --token WORD, and give it only to those who may drive", bind);
+}
+
 LiveServer::LiveServer(LiveHub& hub, ServerOptions options) : impl_(std::make_shared<Impl>(hub, std::move(options))) {
   const ServerOptions& o = impl_->options;
-  if (!is_loopback_address(o.bind) && o.access.token.empty())
-    fail("serving others on {} needs a token: add --token WORD, and give it only to those who may drive", o.bind);
+  o.validate();
   error_code error;
   const auto address = net::ip::make_address(o.bind == "localhost" ? "127.0.0.1" : o.bind, error);
   if (error) fail("'{}' is no address; --bind takes one of this machine's, or 0.0.0.0 for all", o.bind);

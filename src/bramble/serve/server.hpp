@@ -18,6 +18,9 @@ struct ServerOptions {
   std::size_t connections = 128;      ///< at once, in all
   std::string version = "0";
   std::string source = "sim";  ///< as GET /api/health says it
+
+  /// Throws Error for an address that others reach and no token.
+  void validate() const;
 };
 
 /// What the server has seen so far.

@@ -28,6 +28,7 @@ SimulationSource::SimulationSource(std::unique_ptr<Simulation> simulation, std::
   if (std::find(drivers_.begin(), drivers_.end(), simulation_->driver()) == drivers_.end())
     drivers_.push_back(simulation_->driver());  // a trace: it can be left, not returned to
   manual_drives_ = simulation_->driver() == "manual";
+  simulation_->prepare();
 }
 
 void SimulationSource::want(const std::set<std::string>& topics) {
@@ -56,12 +57,14 @@ void SimulationSource::lower_quality(bool low) {
 
 void SimulationSource::describe(nlohmann::ordered_json& status) const {
   const SimFrame& frame = simulation_->frame();
-  status["frame"] = frame.index;
-  status["stamp_s"] = seconds(frame.stamp_ns);
-  status["speed_mps"] = frame.state.speed_mps();
-  status["x_m"] = frame.state.X_MB.translation().x();
-  status["y_m"] = frame.state.X_MB.translation().y();
-  status["yaw_rad"] = rpy_of(frame.state.X_MB.linear()).z();
+  if (frame.index >= 0) {  // else there is none yet
+    status["frame"] = frame.index;
+    status["stamp_s"] = seconds(frame.stamp_ns);
+    status["speed_mps"] = frame.state.speed_mps();
+    status["x_m"] = frame.state.X_MB.translation().x();
+    status["y_m"] = frame.state.X_MB.translation().y();
+    status["yaw_rad"] = rpy_of(frame.state.X_MB.linear()).z();
+  }
   status["driver"] = simulation_->driver();
   status["weather"] = weather_;
   status["sun_elevation_deg"] = simulation_->sky().sun_elevation_deg;

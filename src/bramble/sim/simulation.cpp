@@ -477,15 +477,19 @@ void Simulation::plan_views() {
   }
 }
 
+void Simulation::prepare() {
+  if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
+  if (!look_)
+    look_ = std::make_unique<VehicleLook>(*vehicle_config_, world_->ontology.find("vehicle").value_or(kIgnoreId));
+}
+
 void Simulation::render(const std::vector<bool>& which) {
   for (SensorReading& reading : frame_.readings) {
     reading.camera = nullptr;
     reading.points.clear();
   }
   if (std::find(which.begin(), which.end(), true) == which.end()) return;
-  if (!renderer_) renderer_ = std::make_shared<const Renderer>(*world_);
-  if (!look_)
-    look_ = std::make_unique<VehicleLook>(*vehicle_config_, world_->ontology.find("vehicle").value_or(kIgnoreId));
+  prepare();
   renderer_->follow_world();
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();

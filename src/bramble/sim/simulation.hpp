@@ -94,6 +94,9 @@ class Simulation final : public Source {
   /// The scenario's of vary(), as it has changed since.
   const SkyScenario& sky() const { return sky_in_force_; }
 
+  /// Makes now what rendering needs and would else be made with the first picture.
+  void prepare();
+
   // What a live drive changes, between two frames (their messages all taken):
   /// From the next frame on only these topics are made, and only the sensors they need are rendered. Throws Error
   /// listing the topics there are.

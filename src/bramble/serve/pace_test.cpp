@@ -1,0 +1,132 @@
+#include "bramble/serve/pace.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bramble {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = Pace::Clock;
+constexpr StampNs kFrame = kNsPerSecond / 20;
+
+// A source whose frames take as long as we say, on a clock of our own.
+struct Drive {
+  Pace pace;
+  Clock::time_point now = Clock::time_point{} + 1h;
+  StampNs stamp_ns = kNsPerSecond;
+  Clock::time_point begin = now;
+  StampNs begin_stamp_ns = kNsPerSecond;
+  int lowered = 0, frames = 0;
+
+  explicit Drive(PaceOptions options) : pace(options) {}
+  // Returns whether the frame came with its sensors.
+  bool frame(Clock::duration full, Clock::duration low, Clock::duration bare) {
+    now = std::max(now, pace.due(stamp_ns, now));
+    const Pace::Orders orders = pace.begin(stamp_ns, now);
+    const auto took = orders.skip_sensors ? bare : orders.lower_quality ? low : full;
+    lowered += orders.lower_quality;
+    ++frames;
+    now += took;
+    pace.end(now, took);
+    stamp_ns += kFrame;
+    return !orders.skip_sensors;
+  }
+  // How far the wall clock is ahead of the simulated time.
+  double behind_s() const {
+    return std::chrono::duration<double>(now - begin).count() - seconds(stamp_ns - begin_stamp_ns);
+  }
+};
+
+TEST(Pace, WaitsForTheWallClock) {
+  Drive drive({});
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(drive.frame(10ms, 10ms, 1ms));
+  EXPECT_NEAR(drive.behind_s(), -0.04, 0.001);  // the last frame's time is not over yet
+  drive.pace.set_speed(2);
+  const auto before = drive.now;
+  for (int i = 0; i < 101; ++i) drive.frame(10ms, 10ms, 1ms);
+  EXPECT_NEAR(std::chrono::duration<double>(drive.now - before).count(), 2.51, 0.01);
+}
+
+TEST(Pace, WithoutRealtimeALateFrameIsNotMadeUpFor) {
+  Drive drive({});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(drive.frame(100ms, 100ms, 1ms));
+  EXPECT_NEAR(drive.behind_s(), 0.5, 0.01);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(drive.frame(10ms, 10ms, 1ms));
+  EXPECT_NEAR(drive.behind_s(), 0.46, 0.06);  // and no faster afterwards
+  EXPECT_EQ(drive.pace.skipped(), 0U);
+  EXPECT_EQ(drive.pace.notice(), "");
+}
+
+TEST(Pace, RealtimeLowersTheQualityFirst) {
+  Drive drive({.realtime = true});
+  for (int i = 0; i < 400; ++i) drive.frame(70ms, 30ms, 1ms);
+  EXPECT_EQ(drive.pace.skipped(), 0U);  // the lower quality is enough
+  EXPECT_GT(drive.lowered, 390);
+  EXPECT_LT(drive.behind_s(), 0.1);
+  EXPECT_NE(drive.pace.notice().find("preview"), std::string::npos);
+}
+
+TEST(Pace, RealtimeThenSkipsAndNeverDrifts) {
+  Drive drive({.realtime = true});
+  int seen = 0;
+  double most_behind_s = 0;
+  for (int i = 0; i < 2000; ++i) {
+    seen += drive.frame(300ms, 120ms, 1ms);
+    if (i > 20) most_behind_s = std::max(most_behind_s, drive.behind_s());
+  }
+  EXPECT_LT(most_behind_s, 0.2);
+  EXPECT_GT(seen, 2000 / 5);  // every third frame or so, as 120 ms allow
+  EXPECT_LT(seen, 2000 / 2);
+  EXPECT_EQ(drive.pace.skipped(), static_cast<std::uint64_t>(2000 - seen));
+  EXPECT_NE(drive.pace.notice().find("without sensors"), std::string::npos);
+}
+
+TEST(Pace, WithNothingToLowerItSkipsAtOnce) {
+  Drive drive({.realtime = true, .can_lower = false});
+  for (int i = 0; i < 200; ++i) drive.frame(80ms, 80ms, 1ms);
+  EXPECT_EQ(drive.lowered, 0);
+  EXPECT_GT(drive.pace.skipped(), 50U);
+  EXPECT_LT(drive.behind_s(), 0.15);
+}
+
+TEST(Pace, QualityComesBackAndDoesNotFlap) {
+  Drive drive({.realtime = true});
+  for (int i = 0; i < 100; ++i) drive.frame(70ms, 10ms, 1ms);  // low takes little, full too much
+  EXPECT_GT(drive.lowered, 80);
+  const int changes_before = drive.lowered;
+  for (int i = 0; i < 4000; ++i) drive.frame(70ms, 10ms, 1ms);  // 200 s
+  // It tries the full quality after 5 s, then after 10, 20, 40, … s.
+  EXPECT_GT(drive.lowered - changes_before, 3950);
+  EXPECT_LT(drive.behind_s(), 0.1);
+  for (int i = 0; i < 8000 && drive.pace.lowered(); ++i) drive.frame(20ms, 10ms, 1ms);
+  EXPECT_FALSE(drive.pace.lowered());
+  for (int i = 0; i < 200; ++i) drive.frame(20ms, 10ms, 1ms);
+  EXPECT_FALSE(drive.pace.lowered());
+  EXPECT_EQ(drive.pace.notice(), "");
+}
+
+TEST(Pace, SaysWhenASpeedCannotBeHeld) {
+  Drive drive({.realtime = true, .speed = 16});
+  int seen = 0;
+  for (int i = 0; i < 3000; ++i) seen += drive.frame(50ms, 50ms, 10ms);
+  EXPECT_GT(seen, 100);  // something is seen all the same
+  EXPECT_NE(drive.pace.notice().find("cannot hold speed 16"), std::string::npos);
+}
+
+TEST(Pace, AsFastAsItGoes) {
+  Drive drive({.realtime = true, .speed = 0});
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(drive.frame(100ms, 100ms, 1ms));
+  EXPECT_EQ(drive.pace.skipped(), 0U);
+}
+
+TEST(Pace, ASeekBackBeginsAnew) {
+  Drive drive({});
+  for (int i = 0; i < 20; ++i) drive.frame(1ms, 1ms, 1ms);
+  drive.stamp_ns = kNsPerSecond;
+  const auto before = drive.now;
+  for (int i = 0; i < 21; ++i) drive.frame(1ms, 1ms, 1ms);
+  EXPECT_NEAR(std::chrono::duration<double>(drive.now - before).count(), 1.0, 0.01);
+}
+
+}  // namespace
+}  // namespace bramble
