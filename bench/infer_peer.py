@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""PyTorch in eager mode on a model package of Bramble: the peer that `bramble bench infer` measures itself against.
-
-Reads the package by itself (docs/model_package.md) and builds the network anew, so the labels it writes are also a
-check of the engine. Where they can be imported, ONNX Runtime and OpenVINO's converter are measured on the same network.
+"""Other runtimes on a model of Bramble: the peers that `bramble infer --bench` measures itself against, as far as this
+Python can import them. OpenVINO reads the exported IR, ONNX Runtime the exported ONNX. PyTorch in eager mode reads the
+package by itself (docs/model_package.md) and builds the network anew, so its labels are also a check of the engine.
 
     infer_peer.py --model FOLDER --picture RGB_BYTES --width W --height H --labels OUT --json OUT [--threads N] [--runs N]
+                  [--openvino-ir XML [--openvino-folder FOLDER]] [--onnx FILE]
+OUT.torch and OUT.openvino get the labels, one byte a pixel.
 """
 import argparse
 import json
@@ -18,8 +19,9 @@ import time
 try:
     import torch
     import torch.nn.functional as F
-except ImportError as error:
-    sys.exit(f"Python's torch is not installed ({error})")
+    Module = torch.nn.Module
+except ImportError:
+    torch, Module = None, object
 
 BLOCKS = {  # repeats and channels of the seven stages
     "efficientnet-lite0": ([1, 2, 2, 3, 3, 4, 1], [16, 24, 40, 80, 112, 192, 320]),
@@ -51,7 +53,7 @@ def read_info(folder):
     return word("backbone"), word("decoder"), numbers("mean"), numbers("std")
 
 
-class Network(torch.nn.Module):
+class Network(Module):
     """Tensors stay under their names in the package; forward() is the text of docs/model_package.md."""
 
     def __init__(self, folder):
@@ -155,60 +157,101 @@ def main():
     parser.add_argument("--height", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--openvino-ir")
+    parser.add_argument("--openvino-folder")
+    parser.add_argument("--onnx")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    with torch.no_grad():
-        run(options)
-
-
-def run(options):
-    size = options.height, options.width
-    picture = torch.frombuffer(bytearray(open(options.picture, "rb").read()), dtype=torch.uint8).view(*size, 3)
-    network = Network(options.model).eval()
+    picture = open(options.picture, "rb").read()
     results = {}
-
-    # Both memory layouts; the faster one counts.
-    eager = {}
-    for name, layout in (("nchw", torch.contiguous_format), ("nhwc", torch.channels_last)):
-        for key, buffer in network.named_buffers():
-            if buffer.dim() == 4 and key not in ("mean", "std"):
-                setattr(network, key, buffer.contiguous(memory_format=layout))
-        step = lambda: to_labels(network(prepare(network, picture, layout)), *size)
-        eager[name + "_ms"] = median_ms(step, options.runs)
-        x = prepare(network, picture, layout)
-        eager[name + "_network_ms"] = median_ms(lambda: network(x), options.runs)
-    results["torch_eager"] = {"ms": min(eager["nchw_ms"], eager["nhwc_ms"]), "version": torch.__version__, **eager}
-    labels = to_labels(network(prepare(network, picture, torch.contiguous_format)), *size)
-    with open(options.labels, "wb") as file:
-        file.write(bytes(labels.flatten().tolist()))
-
-    x = prepare(network, picture, torch.contiguous_format)
-    try:
-        import io
-        import onnxruntime
-        buffer = io.BytesIO()
-        torch.onnx.export(network, x, buffer, opset_version=17)
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        session = onnxruntime.InferenceSession(buffer.getvalue(), settings, providers=["CPUExecutionProvider"])
-        feed = {session.get_inputs()[0].name: x.numpy()}
-        results["onnxruntime"] = {"network_ms": median_ms(lambda: session.run(None, feed), options.runs),
-                                  "version": onnxruntime.__version__}
-    except Exception as error:  # optional: any failure only means that there is no such figure
-        results["onnxruntime"] = {"network_ms": None, "why": str(error).split("\n")[0]}
-    try:
-        import openvino
-        converted = openvino.convert_model(network, example_input=x)
-        compiled = openvino.compile_model(converted, "CPU", {"INFERENCE_NUM_THREADS": options.threads,
-                                                             "INFERENCE_PRECISION_HINT": "f32"})
-        request = compiled.create_infer_request()
-        results["openvino_python"] = {"network_ms": median_ms(lambda: request.infer([x.numpy()]), options.runs),
-                                      "version": openvino.__version__}
-    except Exception as error:
-        results["openvino_python"] = {"network_ms": None, "why": str(error).split("\n")[0]}
-
+    for name, run in (("torch_eager", run_torch), ("openvino_python", run_openvino), ("onnxruntime", run_onnxruntime)):
+        try:
+            results[name] = run(options, picture)
+        except Exception as error:  # optional: any failure only means that there is no such figure
+            results[name] = {"ms": None, "network_ms": None, "why": str(error).split("\n")[0]}
     with open(options.json, "w") as file:
         json.dump(results, file)
+
+
+def run_torch(options, pixels):
+    if torch is None:
+        raise RuntimeError("this Python has no torch")
+    torch.set_num_threads(options.threads)
+    with torch.no_grad():
+        size = options.height, options.width
+        picture = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(*size, 3)
+        network = Network(options.model).eval()
+        eager = {}
+        for name, layout in (("nchw", torch.contiguous_format), ("nhwc", torch.channels_last)):  # the faster one counts
+            for key, buffer in network.named_buffers():
+                if buffer.dim() == 4 and key not in ("mean", "std"):
+                    setattr(network, key, buffer.contiguous(memory_format=layout))
+            eager[name + "_ms"] = median_ms(lambda: to_labels(network(prepare(network, picture, layout)), *size), options.runs)
+            x = prepare(network, picture, layout)
+            eager[name + "_network_ms"] = median_ms(lambda: network(x), options.runs)
+        labels = to_labels(network(prepare(network, picture, torch.contiguous_format)), *size)
+        with open(options.labels + ".torch", "wb") as file:
+            file.write(bytes(labels.flatten().tolist()))
+        return {"ms": min(eager["nchw_ms"], eager["nhwc_ms"]),
+                "network_ms": min(eager["nchw_network_ms"], eager["nhwc_network_ms"]), "version": torch.__version__, **eager}
+
+
+def interpolation(count, wanted):
+    """Matrix [wanted, count] of bilinear interpolation with half-pixel centres and clamped edges."""
+    import numpy as np
+    at = np.clip((np.arange(wanted) + 0.5) * count / wanted - 0.5, 0, count - 1)
+    low = at.astype(int)
+    high = np.minimum(low + 1, count - 1)
+    matrix = np.zeros((wanted, count), np.float32)
+    matrix[np.arange(wanted), low] += 1 - (at - low)
+    matrix[np.arange(wanted), high] += at - low
+    return matrix
+
+
+def run_openvino(options, pixels):
+    import numpy as np
+    if not options.openvino_ir:
+        raise RuntimeError("no exported network was given")
+    if options.openvino_folder:
+        sys.path.insert(0, options.openvino_folder)
+    import openvino
+    core = openvino.Core()
+    picture = np.frombuffer(pixels, np.uint8).reshape(1, options.height, options.width, 3)
+    requests = {}
+    for precision in ("f32", "bf16"):
+        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            continue
+        compiled = core.compile_model(core.read_model(options.openvino_ir), "CPU",
+                                      {"INFERENCE_NUM_THREADS": options.threads, "NUM_STREAMS": 1,
+                                       "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision})
+        requests[precision] = compiled.create_infer_request()
+    times = {precision: [] for precision in requests}
+    for _ in range(options.runs + 2):
+        for precision, request in requests.items():
+            request.infer([picture])
+            begin = time.perf_counter()
+            request.infer([picture])
+            times[precision].append((time.perf_counter() - begin) * 1e3)
+    logits = np.array(requests["f32"].get_output_tensor().data[0])
+    full = interpolation(logits.shape[1], options.height) @ logits @ interpolation(logits.shape[2], options.width).T
+    with open(options.labels + ".openvino", "wb") as file:
+        file.write(full.argmax(0).astype(np.uint8).tobytes())
+    return {"version": openvino.__version__,
+            **{f"{precision}_network_ms": statistics.median(values[2:]) for precision, values in times.items()}}
+
+
+def run_onnxruntime(options, pixels):
+    import numpy as np
+    import onnxruntime
+    if not options.onnx:
+        raise RuntimeError("the model has not been exported to ONNX")
+    _, _, mean, std = read_info(options.model)
+    picture = np.frombuffer(pixels, np.uint8).reshape(options.height, options.width, 3).astype(np.float32) / 255
+    x = ((picture - np.float32(mean)) / np.float32(std)).transpose(2, 0, 1)[None]
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    session = onnxruntime.InferenceSession(options.onnx, settings, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: np.ascontiguousarray(x)}
+    return {"network_ms": median_ms(lambda: session.run(None, feed), options.runs), "version": onnxruntime.__version__}
 
 
 if __name__ == "__main__":

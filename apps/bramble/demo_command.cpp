@@ -15,7 +15,7 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
     std::filesystem::path output;
     bool full = false;
     int epochs = 0;
-    std::string scenario = "meadow", other = "other", input;
+    std::string scenario = "meadow", other = "other", size, input;
   };
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("demo", "The whole story: worlds, drives, bags, data sets, two models, report");
@@ -23,6 +23,7 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
   command->add_flag("--full", options->full,
                     "the reference recipe: 1024x768, 1,886 / 405 / 1,827 samples, 30 epochs (many hours on two cores)");
   command->add_option("--epochs", options->epochs, "another number of epochs")->check(CLI::PositiveNumber);
+  command->add_option("--size", options->size, "another picture size, WIDTHxHEIGHT");
   command->add_option("--input", options->input, "another network input, WIDTHxHEIGHT");
   command->add_option("--scenario", options->scenario, "the world that the model is for")->capture_default_str();
   command->add_option("--other", options->other, "the other domain")->capture_default_str();
@@ -30,7 +31,7 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
       "Every step that is done is kept: the same command goes on after an interruption.\n"
       "Examples:\n"
       "  bramble demo\n"
-      "  bramble demo --full -o out/reference --input 512x384");
+      "  bramble demo --full -o out/reference --size 512x384 --input 256x192");
   command->callback([options, &common] {
     StoryOptions story;
     story.home = home_folder();
@@ -43,6 +44,7 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
     story.manual_trace = find_shipped("meadow_manual", "config/traces", ".csv");
     story.weights = find_pretrained("efficientnet-lite0");
     if (options->epochs > 0) story.epochs = options->epochs;
+    if (!options->size.empty()) std::tie(story.width, story.height) = parse_size(options->size);
     if (!options->input.empty()) std::tie(story.train_width, story.train_height) = parse_size(options->input);
     const StoryReport report = tell_story(story);
     fmt::print("{}", to_text(report.evaluation));

@@ -1,5 +1,4 @@
 #pragma once
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -8,29 +7,22 @@
 
 #include "bramble/core/image.hpp"
 #include "bramble/dataset/model_package.hpp"
+#include "bramble/infer/label_upsample.hpp"
+#include "bramble/infer/picture_input.hpp"
+#include "bramble/infer/precision.hpp"
 #include "bramble/ontology/ontology.hpp"
 
 namespace bramble {
 
-/// Arithmetic of the network. kAuto is bfloat16 on processors that compute with it and float32 on all others, so its
-/// labels can differ from machine to machine; measure a model with kFloat32.
-enum class Precision { kFloat32, kBfloat16, kAuto };
-/// «f32», «bf16» or «auto»; throws Error naming these for anything else.
-Precision parse_precision(const std::string& name);
-
 struct EngineOptions {
   int threads = 0;  ///< 0: as many as the rest of the program
   Precision precision = Precision::kFloat32;
+  Device device = Device::kCpu;
   std::filesystem::path cache_folder{};  ///< keeps the compiled network there for the next start; empty: does not
-};
-
-/// Pixels that someone else holds: rows of `step` bytes, RGB (3 channels) or BGRA (4 channels, alpha unused).
-struct PictureView {
-  int width = 0;
-  int height = 0;
-  int channels = 3;
-  std::size_t step = 0;
-  std::span<const std::uint8_t> data;
+  /// For segment_all(): so many networks side by side, each with its share of the threads, and so many pictures at once
+  /// through each. Streams raise the throughput on a processor, a batch on a GPU; both lengthen the way of one picture.
+  int streams = 1;
+  int batch = 1;
 };
 
 /// How long the parts of the last call took, milliseconds of wall clock.
@@ -41,11 +33,14 @@ struct EngineTiming {
   double total_ms() const { return prepare_ms + network_ms + label_ms; }
 };
 
-/// A trained model, ready to label pictures. Holds the network in OpenVINO's form; a picture that already has the
-/// model's input size, RGB or BGRA, with rows that follow on each other, is read where it stands.
+/// A trained model, ready to label pictures. Holds the network in OpenVINO's form, or in libtorch's (Device); for
+/// OpenVINO a picture that already has the model's input size, RGB or BGRA, with rows that follow on each other, is
+/// read where it stands.
 /// One call at a time per engine; several engines may work side by side.
 class Engine {
  public:
+  /// Whether OpenVINO's network can be built from a package; libtorch takes every package.
+  static bool knows(const ModelInfo& info);
   /// Reads a model package (docs/model_package.md). Throws Error naming file and reason when it is not one, when a
   /// tensor is missing or has another shape than the network needs.
   static std::unique_ptr<Engine> open(const std::filesystem::path& model_folder, const EngineOptions& options = {});
@@ -53,9 +48,18 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Ids [H, W, 1] at the picture's own size. Throws Error when the picture is empty or not RGB or BGRA.
+  /// Ids [H, W, 1] at the picture's own size. Throws Error when the picture is empty or not grey, RGB or BGRA.
   ImageU8 segment(const ImageU8& rgb);
   ImageU8 segment(const PictureView& picture);
+  /// The same, with confidence and probabilities where wanted.
+  ClassMaps classify(const PictureView& picture, const ClassMapsWanted& wanted);
+
+  /// Compiles the network for every pixel layout it reads and runs each once, so that no picture of a stream waits for
+  /// that.
+  void warm_up();
+
+  /// Ids of many pictures, in their order: streams and batches (EngineOptions) under way at the same time.
+  std::vector<ImageU8> segment_all(std::span<const PictureView> pictures);
 
   /// Logits [class_count, rows, columns] of a picture as the network gives them: a quarter or a sixteenth of the input.
   struct Logits {

@@ -107,7 +107,56 @@ TEST_F(EngineTest, APictureOfAnotherSizeIsLabelledAtItsOwnSize) {
   EXPECT_EQ(labels.width, 250);
   EXPECT_EQ(labels.height, 190);
   EXPECT_THROW(engine->segment(ImageU8()), Error);
-  EXPECT_THROW(engine->segment(ImageU8(8, 8, 1)), Error);
+  EXPECT_THROW(engine->segment(ImageU8(8, 8, 2)), Error);
+}
+
+TEST_F(EngineTest, StreamsAndBatchesGiveTheLabelsOfOneByOne) {
+  const auto single = Engine::open(folder_);
+  std::vector<ImageU8> pictures;
+  for (int i = 0; i < 7; ++i) pictures.push_back(resize_picture(picture_, i == 3 ? 50 : kWidth, kHeight + i % 2));
+  std::vector<PictureView> views;
+  for (const ImageU8& p : pictures)
+    views.push_back({p.width, p.height, 3, static_cast<std::size_t>(p.width) * 3, p.data});
+  for (const auto& [streams, batch] : {std::pair{1, 1}, {2, 1}, {1, 3}, {2, 2}}) {
+    const auto engine = Engine::open(folder_, {.threads = 2, .streams = streams, .batch = batch});
+    for (int round = 0; round < 2; ++round) {
+      const auto labels = engine->segment_all(views);
+      ASSERT_EQ(labels.size(), views.size());
+      for (std::size_t i = 0; i < views.size(); ++i) {
+        const ImageU8 expected = single->segment(pictures[i]);
+        ASSERT_EQ(labels[i].width, expected.width);
+        std::size_t different = 0;  // another blocking of the sums may tip a pixel on an edge between two classes
+        for (std::size_t p = 0; p < expected.data.size(); ++p)
+          different += labels[i].data[p] != expected.data[p] ? 1 : 0;
+        EXPECT_LE(different, expected.data.size() / 200) << streams << " streams, batch " << batch << ", picture " << i;
+      }
+    }
+  }
+  EXPECT_TRUE(single->segment_all({}).empty());
+}
+
+TEST_F(EngineTest, GreyPicturesAreLabelledAsTheirRgb) {
+  ImageU8 grey(kWidth, kHeight, 1);
+  ImageU8 rgb(kWidth, kHeight, 3);
+  for (std::size_t i = 0; i < grey.data.size(); ++i)
+    grey.data[i] = rgb.data[3 * i] = rgb.data[3 * i + 1] = rgb.data[3 * i + 2] = picture_.data[3 * i];
+  const auto engine = Engine::open(folder_);
+  EXPECT_EQ(engine->segment(PictureView{kWidth, kHeight, 1, kWidth, grey.data}), engine->segment(rgb));
+}
+
+TEST_F(EngineTest, LibtorchOnTheProcessorGivesTheSameClasses) {
+  const ImageU8 expected = Engine::open(folder_)->segment(picture_);
+  const auto torch = Engine::open(folder_, {.device = Device::kCpuTorch, .batch = 2});
+  EXPECT_NE(torch->describe().find("libtorch"), std::string::npos);
+  const ImageU8 labels = torch->segment(picture_);
+  std::size_t different = 0;
+  for (std::size_t p = 0; p < expected.data.size(); ++p) different += labels.data[p] != expected.data[p] ? 1 : 0;
+  EXPECT_LE(different, expected.data.size() / 200);
+  const PictureView view{kWidth, kHeight, 3, kWidth * 3, picture_.data};
+  const auto three = torch->segment_all(std::vector{view, view, view});
+  EXPECT_EQ(three[0].data.size(), labels.data.size());
+  EXPECT_EQ(three[2], three[0]);
+  EXPECT_THROW(Engine::open(folder_, {.precision = Precision::kInt8, .device = Device::kCpuTorch}), Error);
 }
 
 TEST_F(EngineTest, DamagedPackagesAreRefusedInOneLine) {
@@ -138,7 +187,10 @@ TEST_F(EngineTest, DamagedPackagesAreRefusedInOneLine) {
 
 TEST(Precision, IsReadByName) {
   EXPECT_EQ(parse_precision("bf16"), Precision::kBfloat16);
+  EXPECT_EQ(parse_precision("fp32"), Precision::kFloat32);
   EXPECT_THROW(parse_precision("fp8"), Error);
+  EXPECT_EQ(parse_device("cpu-torch"), Device::kCpuTorch);
+  EXPECT_THROW(parse_device("tpu"), Error);
 }
 
 }  // namespace

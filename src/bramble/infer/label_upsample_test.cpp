@@ -79,5 +79,35 @@ TEST(ArgmaxUpsampledRule, RefusesLogitsOfAnotherSize) {
   EXPECT_THROW(argmax_upsampled(logits, 3, 2, 2, 6, 6), Error);
 }
 
+TEST(LabelUpsample, ProbabilitiesAreTheSoftmaxOfInterpolatedLogits) {
+  constexpr int kClasses = 5, kRows = 6, kColumns = 9, kWidth = 301, kHeight = 47;
+  Random random(3, stream_of("softmax"));
+  std::vector<float> logits(static_cast<std::size_t>(kClasses) * kRows * kColumns);
+  for (float& value : logits) value = static_cast<float>(random.normal(0, 4));
+  const ClassMaps maps = classify_upsampled(logits, kClasses, kRows, kColumns, kWidth, kHeight,
+                                            {.confidence = true, .probability_of = {3, 0}});
+  EXPECT_EQ(maps.labels, argmax_upsampled(logits, kClasses, kRows, kColumns, kWidth, kHeight));
+  ASSERT_EQ(maps.probability.size(), 2U);
+  for (int v = 0; v < kHeight; ++v)
+    for (int u = 0; u < kWidth; ++u) {
+      const double y = std::clamp((v + 0.5) * kRows / kHeight - 0.5, 0.0, kRows - 1.0);
+      const double x = std::clamp((u + 0.5) * kColumns / kWidth - 0.5, 0.0, kColumns - 1.0);
+      const int y0 = static_cast<int>(y), x0 = static_cast<int>(x);
+      const int y1 = std::min(y0 + 1, kRows - 1), x1 = std::min(x0 + 1, kColumns - 1);
+      double sum = 0;
+      std::vector<double> p(kClasses);
+      for (int k = 0; k < kClasses; ++k) {
+        const auto at = [&](int row, int column) { return double(logits[(k * kRows + row) * kColumns + column]); };
+        p[k] = std::exp((1 - (y - y0)) * ((1 - (x - x0)) * at(y0, x0) + (x - x0) * at(y0, x1)) +
+                        (y - y0) * ((1 - (x - x0)) * at(y1, x0) + (x - x0) * at(y1, x1)));
+        sum += p[k];
+      }
+      ASSERT_NEAR(*maps.confidence.at(u, v), 255 * *std::max_element(p.begin(), p.end()) / sum, 0.6) << u << ", " << v;
+      ASSERT_NEAR(*maps.probability[0].at(u, v), 255 * p[3] / sum, 0.6) << u << ", " << v;
+      ASSERT_NEAR(*maps.probability[1].at(u, v), 255 * p[0] / sum, 0.6) << u << ", " << v;
+    }
+  EXPECT_THROW(classify_upsampled(logits, kClasses, kRows, kColumns, 8, 8, {.probability_of = {5}}), Error);
+}
+
 }  // namespace
 }  // namespace bramble

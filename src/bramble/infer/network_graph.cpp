@@ -56,13 +56,32 @@ Node scalar_index(std::int64_t value) { return op::Constant::create(ov::element:
 
 std::size_t channels_of(const Node& x) { return x.get_shape()[1]; }
 
-/// [1, C, h, w] -> [1, C, h * w]
+Node shape_of(std::initializer_list<std::size_t> sizes) {
+  return indices(std::vector<std::int64_t>(sizes.begin(), sizes.end()));
+}
+
+/// [N, C, h, w] -> [N, C, h * w]
 Node flatten(const Node& x) {
   const ov::Shape& shape = x.get_shape();
-  return std::make_shared<op::Reshape>(
-             x, indices({1, static_cast<std::int64_t>(shape[1]), static_cast<std::int64_t>(shape[2] * shape[3])}),
-             false)
-      ->output(0);
+  return std::make_shared<op::Reshape>(x, shape_of({shape[0], shape[1], shape[2] * shape[3]}), false)->output(0);
+}
+
+/// Weights rounded to 255 levels, each output channel with a scale of its own.
+Node quantized_weights(const ov::Shape& shape, const std::vector<float>& values) {
+  const std::size_t per_channel = values.size() / shape[0];
+  std::vector<float> low(shape[0]);
+  std::vector<float> high(shape[0]);
+  for (std::size_t c = 0; c < shape[0]; ++c) {
+    float largest = 1e-12F;  // a channel of zeros needs some scale
+    for (std::size_t i = 0; i < per_channel; ++i) largest = std::max(largest, std::abs(values[c * per_channel + i]));
+    low[c] = -largest;
+    high[c] = largest;
+  }
+  ov::Shape scales(shape.size(), 1);
+  scales[0] = shape[0];
+  const Node from = constant(scales, low);
+  const Node to = constant(scales, high);
+  return std::make_shared<op::FakeQuantize>(constant(shape, values), from, to, from, to, 255)->output(0);
 }
 
 Node relu(const Node& x) { return std::make_shared<op::Relu>(x)->output(0); }
@@ -103,9 +122,21 @@ Node NetworkGraph::conv_bn(const Node& x, const std::string& conv, const std::st
     bias[c] = static_cast<float>(beta.values[c] - mean.values[c] * scale);
   }
 
+  const bool in_8_bits = x.get_shape()[2] * x.get_shape()[3] > 1;  // the pooled branch has one pixel
+  if (in_8_bits) quantizable_[conv] = x;
+  Node input = x;
+  const auto filter = [&](const ov::Shape& shape) {
+    return in_8_bits && !ranges_.empty() ? quantized_weights(shape, folded) : constant(shape, folded);
+  };
+  if (in_8_bits && !ranges_.empty()) {
+    const auto range = ranges_.find(conv);
+    if (range == ranges_.end()) fail("model: the 8-bit range of what {} reads is missing", conv);
+    input = quantized(x, range->second);
+  }
+
   // SAME padding: what the last window lacks, half of it (rounded down) before the first pixel.
-  const auto padding = [&](std::size_t input) {
-    const auto size = static_cast<std::ptrdiff_t>(input);
+  const auto padding = [&](std::size_t extent) {
+    const auto size = static_cast<std::ptrdiff_t>(extent);
     const std::ptrdiff_t reach = (static_cast<std::ptrdiff_t>(kernel) - 1) * how.dilation + 1;
     const std::ptrdiff_t output = (size + how.stride - 1) / how.stride;
     const std::ptrdiff_t total = std::max<std::ptrdiff_t>((output - 1) * how.stride + reach - size, 0);
@@ -117,11 +148,11 @@ Node NetworkGraph::conv_bn(const Node& x, const std::string& conv, const std::st
   const ov::Strides dilations(2, how.dilation);
   const ov::CoordinateDiff before{top, left};
   const ov::CoordinateDiff after{bottom, right};
-  Node y = depthwise ? std::make_shared<op::GroupConvolution>(x, constant({out, 1, 1, kernel, kernel}, folded), strides,
+  Node y = depthwise ? std::make_shared<op::GroupConvolution>(input, filter({out, 1, 1, kernel, kernel}), strides,
                                                               before, after, dilations)
                            ->output(0)
-                     : std::make_shared<op::Convolution>(x, constant({out, in, kernel, kernel}, folded), strides,
-                                                         before, after, dilations)
+                     : std::make_shared<op::Convolution>(input, filter({out, in, kernel, kernel}), strides, before,
+                                                         after, dilations)
                            ->output(0);
   y = add_bias(y, bias);
   switch (how.activation) {
@@ -133,6 +164,22 @@ Node NetworkGraph::conv_bn(const Node& x, const std::string& conv, const std::st
       return std::make_shared<op::Clamp>(y, 0.0, 6.0)->output(0);
   }
   return y;
+}
+
+Node NetworkGraph::quantized(const Node& x, const ValueRange& range) {
+  Node& shared = quantized_[{x.get_node(), x.get_index()}];
+  if (shared.get_node() != nullptr) return shared;
+  // What is never negative gets all 256 levels (unsigned bytes), the rest signed bytes around 0.
+  float low = 0;
+  float high = std::max(range.high, 1e-6F);
+  if (range.low < 0) {
+    high = std::max(high, -range.low * 127.0F / 128.0F);
+    low = -high * 128.0F / 127.0F;
+  }
+  const Node from = constant({}, {low});
+  const Node to = constant({}, {high});
+  shared = std::make_shared<op::FakeQuantize>(x, from, to, from, to, 256)->output(0);
+  return shared;
 }
 
 Node NetworkGraph::conv_bias(const Node& x, const std::string& name, int out_channels) {
@@ -158,7 +205,7 @@ NetworkGraph::Features NetworkGraph::backbone(const Node& image, const std::stri
   stem.out_channels = 32;
   stem.kernel = 3;
   stem.stride = 2;
-  Node x = conv_bn(image, "backbone._conv_stem", "backbone._bn0", stem);  // [1, 32, H/2, W/2]
+  Node x = conv_bn(image, "backbone._conv_stem", "backbone._bn0", stem);  // [N, 32, H/2, W/2]
   Features features;
   int block = 0;
   for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
@@ -191,39 +238,33 @@ NetworkGraph::Features NetworkGraph::backbone(const Node& image, const std::stri
 Node NetworkGraph::aspp(const Node& f16) {
   const ov::Shape& shape = f16.get_shape();
   const Node mean = std::make_shared<op::ReduceMean>(f16, indices({2, 3}), true)->output(0);
-  const Node pooled = conv_bn(mean, "aspp.pool.conv", "aspp.pool.bn", {.out_channels = 256});  // [1, 256, 1, 1]
+  const Node pooled = conv_bn(mean, "aspp.pool.conv", "aspp.pool.bn", {.out_channels = 256});  // [N, 256, 1, 1]
   const Node everywhere =
-      std::make_shared<op::Broadcast>(
-          pooled, indices({1, 256, static_cast<std::int64_t>(shape[2]), static_cast<std::int64_t>(shape[3])}))
-          ->output(0);
+      std::make_shared<op::Broadcast>(pooled, shape_of({shape[0], 256, shape[2], shape[3]}))->output(0);
   const Node point = conv_bn(f16, "aspp.point.conv", "aspp.point.bn", {.out_channels = 256});
   ov::OutputVector branches{everywhere, point};
   for (const int rate : {6, 12, 18}) branches.push_back(separable(f16, fmt::format("aspp.rate{}", rate), 256, rate));
-  const auto all = std::make_shared<op::Concat>(branches, 1);  // [1, 1280, h, w]
+  const auto all = std::make_shared<op::Concat>(branches, 1);  // [N, 1280, h, w]
   return conv_bn(all->output(0), "aspp.project.conv", "aspp.project.bn", {.out_channels = 256});
 }
 
 Node NetworkGraph::acf(const Node& x, const Node& coarse) {
   const ov::Shape shape = x.get_shape();
   const auto share = std::make_shared<op::Softmax>(coarse, 1);  // P [1, K, h, w]
-  const Node shares = flatten(share->output(0));                // [1, K, n]
-  const Node features = flatten(x);                             // [1, 256, n]
+  const Node shares = flatten(share->output(0));                // [N, K, n]
+  const Node features = flatten(x);                             // [N, 256, n]
   // Class centres: the mean feature of each class, weighted by how sure the coarse head is of it.
-  const auto sums = std::make_shared<op::MatMul>(features, shares, false, true);      // [1, 256, K]
-  const auto weights = std::make_shared<op::ReduceSum>(shares, indices({2}), false);  // [1, K]
-  const auto row = std::make_shared<op::Unsqueeze>(weights, scalar_index(1));         // [1, 1, K]
+  const auto sums = std::make_shared<op::MatMul>(features, shares, false, true);      // [N, 256, K]
+  const auto weights = std::make_shared<op::ReduceSum>(shares, indices({2}), false);  // [N, K]
+  const auto row = std::make_shared<op::Unsqueeze>(weights, scalar_index(1));         // [N, 1, K]
   const auto safe = std::make_shared<op::Add>(row, constant({1}, {1e-6F}));
-  const auto centres = std::make_shared<op::Divide>(sums, safe);  // [1, 256, K]
+  const auto centres = std::make_shared<op::Divide>(sums, safe);  // [N, 256, K]
   // Each pixel gets the mixture of centres that its own shares ask for.
-  const auto mixed = std::make_shared<op::MatMul>(centres, shares, false, false);  // [1, 256, n]
-  const auto attended =
-      std::make_shared<op::Reshape>(mixed,
-                                    indices({1, static_cast<std::int64_t>(shape[1]),
-                                             static_cast<std::int64_t>(shape[2]), static_cast<std::int64_t>(shape[3])}),
-                                    false);
+  const auto mixed = std::make_shared<op::MatMul>(centres, shares, false, false);  // [N, 256, n]
+  const auto attended = std::make_shared<op::Reshape>(mixed, shape_of({shape[0], shape[1], shape[2], shape[3]}), false);
   const int width = static_cast<int>(shape[1]);
   const Node attend = conv_bn(attended->output(0), "acf.attend.conv", "acf.attend.bn", {.out_channels = width});
-  const auto both = std::make_shared<op::Concat>(ov::OutputVector{x, attend}, 1);  // [1, 512, h, w]
+  const auto both = std::make_shared<op::Concat>(ov::OutputVector{x, attend}, 1);  // [N, 512, h, w]
   return separable(both->output(0), "acf.fuse", width, 1);
 }
 
@@ -236,17 +277,17 @@ Node NetworkGraph::decode(const Node& y, const Node& f4) {
   bilinear.coordinate_transformation_mode = op::Interpolate::CoordinateTransformMode::HALF_PIXEL;
   const auto larger = std::make_shared<op::Interpolate>(
       high, indices({static_cast<std::int64_t>(fine[2]), static_cast<std::int64_t>(fine[3])}), indices({2, 3}),
-      bilinear);  // [1, 64, H/4, W/4]
+      bilinear);  // [N, 64, H/4, W/4]
   const Node low = conv_bn(f4, "decoder.low.conv", "decoder.low.bn", {.out_channels = 32});
-  const auto both = std::make_shared<op::Concat>(ov::OutputVector{larger->output(0), low}, 1);  // [1, 96, H/4, W/4]
+  const auto both = std::make_shared<op::Concat>(ov::OutputVector{larger->output(0), low}, 1);  // [N, 96, H/4, W/4]
   return separable(both->output(0), "decoder.refine", 64, 1);
 }
 
 std::shared_ptr<ov::Model> NetworkGraph::build(const NetworkShape& shape) {
   const auto channels = static_cast<std::size_t>(shape.picture_channels);
   const auto picture = std::make_shared<op::Parameter>(
-      ov::element::u8,
-      ov::Shape{1, static_cast<std::size_t>(shape.height), static_cast<std::size_t>(shape.width), channels});
+      ov::element::u8, ov::Shape{static_cast<std::size_t>(shape.batch), static_cast<std::size_t>(shape.height),
+                                 static_cast<std::size_t>(shape.width), channels});
   picture->set_friendly_name("picture");
   picture->output(0).set_names({"picture"});
 
@@ -262,7 +303,7 @@ std::shared_ptr<ov::Model> NetworkGraph::build(const NetworkShape& shape) {
     offset[c] = static_cast<float>(-static_cast<double>(shape.mean[c]) / shape.stddev[c]);
   }
   const auto scaled = std::make_shared<op::Multiply>(planes, constant({1, 3, 1, 1}, scale));
-  const Node x = add_bias(scaled->output(0), offset);  // [1, 3, H, W]
+  const Node x = add_bias(scaled->output(0), offset);  // [N, 3, H, W]
 
   const Features features = backbone(x, shape.backbone);
   const Node pyramid = aspp(features.sixteenth);

@@ -1,11 +1,14 @@
 #pragma once
 // Needs OpenVINO's headers: included by the engine and its tests only.
 #include <functional>
+#include <map>
 #include <memory>
 #include <openvino/core/model.hpp>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "bramble/infer/quantization.hpp"
 
 namespace bramble {
 
@@ -26,6 +29,7 @@ struct NetworkShape {
   int height = 0;
   int class_count = 0;
   int picture_channels = 3;  ///< 3: RGB; 4: BGRA, alpha unused
+  int batch = 1;             ///< pictures at once
   float mean[3] = {};        ///< of RGB on 0..1
   float stddev[3] = {};
 };
@@ -34,23 +38,32 @@ struct NetworkShape {
 /// an EfficientNet-Lite backbone out of OpenVINO's opset 13, from the tensors of a model package
 /// (docs/model_package.md). Batch norms are folded into their convolutions.
 /// Tensors are [N, C, H, W] float32.
+///
+/// With ranges, the convolutions between stem and classifier compute in 8 bits: FakeQuantize nodes (256 levels over the
+/// range of the input, one range a tensor; 255 levels symmetric around 0 for the weights, one scale an output channel)
+/// tell OpenVINO's CPU plugin so. The two classifiers, the pooled branch and the class centres stay in floating point:
+/// they are small, and what they decide is the class.
 class NetworkGraph {
  public:
   using Node = ov::Output<ov::Node>;
   enum class Activation { kNone, kRelu, kRelu6 };
 
-  explicit NetworkGraph(TensorLookup lookup) : lookup_(std::move(lookup)) {}
+  explicit NetworkGraph(TensorLookup lookup, ValueRanges ranges = {})
+      : lookup_(std::move(lookup)), ranges_(std::move(ranges)) {}
 
-  /// The whole network: input «picture» [1, height, width, picture_channels] uint8, output «logits» [1, K, h, w] with
+  /// The whole network: input «picture» [N, height, width, picture_channels] uint8, output «logits» [N, K, h, w] with
   /// h, w a quarter (skip4) or a sixteenth (none) of the input. Throws Error naming a tensor that is missing or has
-  /// another shape than the network needs.
+  /// another shape than the network needs, or the convolution that has no range while others have.
   std::shared_ptr<ov::Model> build(const NetworkShape& shape);
+
+  /// The inputs of all convolutions that can compute in 8 bits, as built so far: what to calibrate.
+  const std::map<std::string, Node>& quantizable() const { return quantizable_; }
 
   struct Features {
     Node quarter;    // f4  [1, 24, H/4, W/4]
     Node sixteenth;  // f16 [1, 320, H/16, W/16]
   };
-  /// x: [1, 3, H, W] normalised.
+  /// x: [N, 3, H, W] normalised.
   Features backbone(const Node& x, const std::string& name);
   /// Atrous spatial pyramid pooling: [1, 320, h, w] -> [1, 256, h, w].
   Node aspp(const Node& f16);
@@ -77,8 +90,13 @@ class NetworkGraph {
  private:
   TensorView tensor(const std::string& name, const std::vector<std::size_t>& shape);
   Node separable(const Node& x, const std::string& name, int out_channels, int dilation);
+  /// x rounded to the levels of its range; one node for all that read x.
+  Node quantized(const Node& x, const ValueRange& range);
 
   TensorLookup lookup_;
+  ValueRanges ranges_;
+  std::map<std::string, Node> quantizable_;
+  std::map<std::pair<const ov::Node*, std::size_t>, Node> quantized_;
 };
 
 }  // namespace bramble

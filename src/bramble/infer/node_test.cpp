@@ -79,7 +79,14 @@ class NodeTest : public testing::Test {
 
 TEST_F(NodeTest, PublishesMasksWithThePicturesStampAndScoresThem) {
   Recorder out;
-  SegmentationNode node(*engine_, {.image_topic = "/image", .label_topic = "/label"}, &out);
+  SegmentationNode node(*engine_, {.image_topic = "/image", .label_topic = "/label", .probability_of = {2}}, &out);
+  int scored = 0;
+  node.on_scored([&](const SegmentedFrame& frame, const ImageU8& truth) {
+    EXPECT_EQ(frame.index, static_cast<std::uint64_t>(scored));
+    EXPECT_EQ(frame.message->topic.name, "/image");
+    EXPECT_EQ(truth.data[0], kIgnoreId);
+    ++scored;
+  });
   ConfusionMatrix expected(3);
   // Truth before its picture in even frames, behind it in odd ones, and one frame without truth.
   for (int frame = 0; frame < 5; ++frame) {
@@ -98,16 +105,38 @@ TEST_F(NodeTest, PublishesMasksWithThePicturesStampAndScoresThem) {
       node.write(frame % 2 == 0 ? image : label);
     }
     node.write(message("/other", stamp_ns, rgb, "rgb8"));
-    ASSERT_EQ(out.messages.size(), 3U * (static_cast<std::size_t>(frame) + 1));
-    const ImageView mask = ImageView::parse(*out.messages[out.messages.size() - 3].cdr);
+    // Mask, confidence, probability, colour, overlay; and, with truth, the score.
+    ASSERT_EQ(out.messages.size(), frame == 4 ? 5U : 6U);
+    const ImageView mask = ImageView::parse(*out.messages[0].cdr);
+    EXPECT_EQ(out.messages[0].topic.name, "/bramble/segmentation/mask");
     EXPECT_EQ(mask.stamp_ns, stamp_ns);
     EXPECT_EQ(mask.frame_id, "camera");
     EXPECT_EQ(mask.encoding, "mono8");
     EXPECT_TRUE(std::equal(labels.data.begin(), labels.data.end(), mask.data.begin(), mask.data.end()));
-    const ImageView overlay = ImageView::parse(*out.messages.back().cdr);
+    const ImageView confidence = ImageView::parse(*out.messages[1].cdr);
+    const ImageView sky = ImageView::parse(*out.messages[2].cdr);
+    EXPECT_EQ(out.messages[2].topic.name, "/bramble/segmentation/probability/sky");
+    for (std::size_t i = 0; i < labels.data.size(); ++i) {
+      EXPECT_GE(confidence.data[i], 255 / 3) << "the best of three has at least a third";
+      if (labels.data[i] == 2) {
+        EXPECT_EQ(sky.data[i], confidence.data[i]);
+      } else {
+        EXPECT_LE(sky.data[i], confidence.data[i]);
+      }
+    }
+    const ImageView overlay = ImageView::parse(*out.messages[4].cdr);
     const ImageU8 blended = blend(rgb, engine_->ontology().colorize(labels), 0.45F);
     EXPECT_TRUE(std::equal(blended.data.begin(), blended.data.end(), overlay.data.begin(), overlay.data.end()));
+    if (frame < 4) {
+      const auto score = nlohmann::json::parse(deserialize<std_msgs::String>(*out.messages[5].cdr).data);
+      EXPECT_EQ(out.messages[5].topic.type, "std_msgs/msg/String");
+      EXPECT_EQ(score["stamp_ns"], stamp_ns);
+      EXPECT_EQ(score["frames_scored"], frame + 1);
+      EXPECT_DOUBLE_EQ(score["accuracy"].get<double>(), expected.accuracy().value());
+    }
+    out.messages.clear();
   }
+  EXPECT_EQ(scored, 4);
   EXPECT_EQ(node.frames(), 5U);
   EXPECT_EQ(node.frames_scored(), 4U);
   EXPECT_EQ(node.score(), expected);
@@ -127,6 +156,33 @@ TEST_F(NodeTest, APictureThatCannotBeReadIsNamed) {
   EXPECT_THROW(node.write(message("/image", 0, picture(0), "32FC1")), Error);
   for (int frame = 0; frame < 5; ++frame) node.write(message("/image", frame, picture(frame), "rgb8"));
   EXPECT_EQ(node.frames(), 3U);
+}
+
+TEST_F(NodeTest, CompressedPicturesAndLabelsAreRead) {
+  const ImageU8 rgb = picture(1);
+  const auto compressed = [&](const std::string& topic, const ImageU8& image) {
+    sensor_msgs::CompressedImage out;
+    out.header.stamp = to_ros_time(7'000'000'000);
+    out.header.frame_id = "camera";
+    out.format = "png";
+    out.data = encode_png(image);
+    return Message{{topic, "sensor_msgs/msg/CompressedImage"},
+                   0,
+                   std::make_shared<const std::vector<std::uint8_t>>(serialize(out))};
+  };
+  Recorder out;
+  SegmentationNode node(*engine_, {.image_topic = "/image/compressed", .label_topic = "/label/compressed"}, &out);
+  node.write(compressed("/image/compressed", rgb));
+  const ImageView mask = ImageView::parse(*out.messages[0].cdr);
+  const ImageU8 labels = engine_->segment(rgb);
+  EXPECT_TRUE(std::equal(labels.data.begin(), labels.data.end(), mask.data.begin(), mask.data.end()));
+  EXPECT_EQ(mask.stamp_ns, 7'000'000'000);
+  EXPECT_EQ(mask.frame_id, "camera");
+  node.write(compressed("/label/compressed", labels));
+  EXPECT_DOUBLE_EQ(node.score().accuracy().value(), 1);
+  Message wrong = compressed("/image/compressed", rgb);
+  wrong.topic.type = "std_msgs/msg/String";
+  EXPECT_THROW(node.write(wrong), Error);
 }
 
 TEST_F(NodeTest, WritesMasksColoursAndOverlays) {

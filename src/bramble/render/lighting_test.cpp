@@ -139,6 +139,27 @@ TEST(SkyDome, ExposureFollowsTheLight) {
             bright.exposure() * luminance(bright.ambient(Vector3f::UnitZ()) + bright.sun() * noon.sun_direction.z()));
 }
 
+TEST(SkyDome, NightsAreDarkAndClearOnesHaveStars) {
+  Sky night;
+  night.cloud_cover = 0;
+  night.sun_direction = Vector3f(0.97F, 0, -0.25F).normalized();
+  night.sun_color = Vector3f::Zero();
+  const SkyDome dome(night);
+  EXPECT_LT(dome.exposure() * luminance(dome.ambient(Vector3f::UnitZ())), 0.15F);
+  EXPECT_NEAR(automatic_exposure(0.009999F), automatic_exposure(0.01F), 0.01F) << "no step at late dusk";
+  Sky closed = night;
+  closed.cloud_cover = 1;
+  const SkyDome overcast(closed);
+  float brightest = 0, brightest_overcast = 0;
+  for (int i = 0; i < 400; ++i)
+    for (int j = 0; j < 400; ++j) {
+      const Vector3f up = Vector3f(0.0012F * float(i - 200), 0.0012F * float(j - 200), 1).normalized();
+      brightest = std::max(brightest, luminance(dome.radiance(up) - dome.broad_radiance(up)));
+      brightest_overcast = std::max(brightest_overcast, luminance(overcast.radiance(up) - overcast.broad_radiance(up)));
+    }
+  EXPECT_GT(brightest, 5 * brightest_overcast);
+}
+
 TEST(SkyDome, CloudsCloseAndTakeTheSun) {
   Sky sky;
   sky.cloud_cover = 1;

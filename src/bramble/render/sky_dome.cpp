@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "bramble/core/parallel.hpp"
+#include "bramble/render/stars.hpp"
 #include "bramble/world/atmosphere.hpp"
 #include "bramble/world/noise.hpp"
 
@@ -15,8 +16,8 @@ using Eigen::Vector3f;
 
 constexpr float kPi = std::numbers::pi_v<float>;
 const Vector3f kLuminance(0.2126F, 0.7152F, 0.0722F);
-// What is left at night: airglow, stars and a veil of moonlight, in the sun's units. Far brighter than in nature, as
-// films do it: a camera needs something to see.
+// What is left at night: airglow and a veil of moonlight, in the sun's units. Far brighter than in nature, as films do
+// it: a camera needs something to see.
 const Vector3f kNight(0.00018F, 0.00026F, 0.00042F);
 
 Vector3f mix(const Vector3f& a, const Vector3f& b, float t) { return a + t * (b - a); }
@@ -76,10 +77,18 @@ SkyDome::SkyDome(const Sky& sky) : sky_(sky) {
   }
 
   average_broadly();
+  stars_ = (1 - overcast_) * static_cast<float>(smoothstep(-0.09, -0.2, sky.sun_direction.z()));
+  if (sky.fog_per_m > 0) stars_ *= std::exp(-2 * sky.fog_per_m * sky.fog_height_m);
 
   // 4. Exposure for a matt surface on open ground.
   const float light = kLuminance.dot(up_ + sun_ * height);
-  exposure_ = sky.exposure * std::pow(1.05F / std::max(light, 1e-5F), 0.85F);
+  exposure_ = sky.exposure * automatic_exposure(light);
+}
+
+float automatic_exposure(float light) {
+  constexpr float kNoon = 1.05F, kDusk = 0.01F;
+  const float day = std::pow(kNoon / std::max(light, kDusk), 0.85F);
+  return light >= kDusk ? day : day * std::pow(kDusk / std::max(light, 1e-5F), 0.55F);
 }
 
 SkyDome SkyDome::uniform(const Sky& sky, const Vector3f& radiance) {
@@ -247,6 +256,15 @@ Vector3f SkyDome::broad_radiance(const Vector3f& direction) const {
 Vector3f SkyDome::radiance(const Vector3f& direction) const {
   if (direction.z() <= 0) return haze(direction);
   Vector3f color = read_dome(dome_, kWidth, kHeight, direction);
+  if (stars_ > 0) {
+    const float star = star_light(direction);
+    if (star > 0) {
+      const float reach = 1.0F / (direction.z() + 0.07F);
+      const float clouds = sky_.cloud_cover > 0.01F ? cloud_density(direction.x() * reach, direction.y() * reach) : 0;
+      const float air = std::clamp(direction.z() / 0.3F, 0.0F, 1.0F);
+      color += Vector3f::Constant(star * stars_ * air * (1 - std::min(1.0F, 1.5F * clouds)) * 0.02F);
+    }
+  }
   const float towards_sun = direction.dot(sky_.sun_direction);
   if (towards_sun > 0.998F) {
     // The disc, and the glare that it makes in every lens. (1 - cosine is half the angle's square.)

@@ -30,8 +30,8 @@ class SkyDome {
   Eigen::Vector3f ambient(const Eigen::Vector3f& normal) const;
   /// Irradiance / pi of the sun's beam under the clouds and the fog.
   const Eigen::Vector3f& sun() const { return sun_; }
-  /// Factor before tone mapping: what an automatic exposure makes of this light, times sky().exposure. It follows the
-  /// light to the power of 0.85, so that dusk still looks darker than noon.
+  /// Factor before tone mapping: what an automatic exposure makes of this light, times sky().exposure. See
+  /// automatic_exposure().
   float exposure() const { return exposure_; }
 
  private:
@@ -51,11 +51,17 @@ class SkyDome {
   Eigen::Vector3f sun_, clear_light_;  // clear_light_: mean radiance of the clear sky, cosine-weighted
   Eigen::Vector3f up_, down_;
   float exposure_ = 1;
+  float stars_ = 0;                     // 0…1: how much of their light comes through
   std::vector<Eigen::Vector3f> clear_;  // [kClearHeights, kClearAzimuths], rows as in dome_, azimuth from the sun's
   std::vector<Eigen::Vector3f>
       dome_;  // [kHeight, kWidth], row 0 at the horizon; rows even in the square root of the elevation's sine
   std::vector<Eigen::Vector3f> haze_;   // [kHazeWidth] by azimuth
   std::vector<Eigen::Vector3f> broad_;  // [kBroadHeight, kBroadWidth], as dome_
 };
+
+/// The exposure for this much light on open ground (luminance of irradiance / pi; about 1 at noon). It follows the
+/// light to the power of 0.85, so that dusk looks darker than noon, and below the light of late dusk to the power of
+/// 0.4, as a camera that has come to the end of its shutter and gain: nights are dark.
+float automatic_exposure(float light);
 
 }  // namespace bramble

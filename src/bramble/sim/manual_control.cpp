@@ -82,9 +82,9 @@ VehicleControl control_for(const DriveWish& wish, const VehicleConfig& config, c
   return control;
 }
 
-std::unique_ptr<Driver> make_manual_driver(const ManualControl& controls, const World& world,
-                                           const VehicleConfig& config, const DriverOptions& options) {
-  return std::make_unique<ManualDriver>(controls, config, make_driver("autopilot", world, config, options)->start());
+std::unique_ptr<Driver> make_manual_driver(const ManualControl& controls, const VehicleConfig& config,
+                                           const Pose& start) {
+  return std::make_unique<ManualDriver>(controls, config, start);
 }
 
 }  // namespace bramble

@@ -44,8 +44,8 @@ inline constexpr int kWishFrames = 20;
 /// What pedals and steering wheel bring a vehicle closer to a wish. A change of direction goes through a stand.
 VehicleControl control_for(const DriveWish& wish, const VehicleConfig& config, const VehicleState& state);
 
-/// A driver that does what is wished, from the place where the autopilot would start. The controls must outlive it.
-std::unique_ptr<Driver> make_manual_driver(const ManualControl& controls, const World& world,
-                                           const VehicleConfig& config, const DriverOptions& options);
+/// A driver that does what is wished, from the place `start`. The controls must outlive it.
+std::unique_ptr<Driver> make_manual_driver(const ManualControl& controls, const VehicleConfig& config,
+                                           const Pose& start);
 
 }  // namespace bramble

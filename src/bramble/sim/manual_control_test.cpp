@@ -16,8 +16,8 @@ struct Ride {
   World world = make_test_world(0, 0);
   VehicleConfig config;
   ManualControl controls;
-  DriverOptions options;
-  std::unique_ptr<Driver> driver = make_manual_driver(controls, world, config, options);
+  DriverOptions options{.manual = &controls};
+  std::unique_ptr<Driver> driver = make_driver("manual", world, config, options);
   Vehicle vehicle{world, config, driver->start()};
   std::int64_t frame = 0;
 
