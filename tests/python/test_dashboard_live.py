@@ -64,7 +64,7 @@ class Live:
 def simulation(checks, *arguments, **keywords):
     """The default rig with small pictures and a tenth of its LiDARs' points: two cores also draw them without a GPU."""
     rig = json.loads((checks.root / "config/objects.json").read_text())
-    for sensor in rig["objects"][1]["sensors"]:
+    for sensor in next(one for one in rig["objects"] if "sensors" in one)["sensors"]:
         if "lidar" in sensor["type"]:
             sensor |= {"channels": 16, "points_per_second": 131072}
     path = checks.work / "rig.json"

@@ -157,7 +157,7 @@ export class Sidebar {
     const weather = parameters.text("/bramble/weather");
     const sun = parameters.number("/bramble/sun_elevation_deg");
     this.sky.hidden = weather === null && sun === null;
-    fill(this.weather, parameters.texts("/bramble/weathers"), weather, "the scenario's own");
+    fill(this.weather, parameters.texts("/bramble/weathers"), weather, "scenario's");
     if (sun !== null && document.activeElement !== this.sun) this.sun.value = String(sun);
     setText(this.sunValue, fixed(document.activeElement === this.sun ? Number(this.sun.value) : sun, 0, "°"));
 

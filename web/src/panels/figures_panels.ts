@@ -48,7 +48,8 @@ export class ScorePanel extends Panel {
     this.note(`${count(score.frames)} frames`);
     setText(this.accuracy, percent(score.accuracy));
     setText(this.miou, percent(score.miou));
-    const names = Object.keys(score.iou);
+    const order = this.context.ontology.classes.map((one) => one.name);
+    const names = Object.keys(score.iou).sort((a, b) => order.indexOf(a) - order.indexOf(b));
     if (this.rows.children.length !== names.length) {
       this.rows.replaceChildren(
         ...names.map((name) => {
@@ -98,6 +99,9 @@ export class CurvesPanel extends Panel {
   }
 }
 
+/** A step that never took so long is not worth a curve. */
+const LEAST_MS = 0.1;
+
 export class LatencyPanel extends Panel {
   private readonly chart = new Chart({ label: "Milliseconds of each step over the last minute", axisFormat: (value) => `${fixed(value, value < 10 && value % 1 ? 1 : 0)} ms` });
   private readonly colours = new Map<string, string>();
@@ -106,9 +110,9 @@ export class LatencyPanel extends Panel {
     super("latency", "Time of a frame");
     this.body.append(this.chart.element);
     context.onStatus((status) => {
-      const steps = Object.entries(status.timings_ms ?? {}).filter(([, ms]) => ms > 0.005);
+      const steps = Object.entries(status.timings_ms ?? {}).filter(([name, ms]) => ms >= LEAST_MS || this.colours.has(name));
       for (const [name, ms] of steps) {
-        if (!this.colours.has(name)) this.colours.set(name, `series-${1 + (this.colours.size % 6)}`);
+        if (!this.colours.has(name)) this.colours.set(name, `series-${1 + (this.colours.size % 8)}`);
         this.chart.push(status.stamp_s ?? 0, { name, colour: this.colours.get(name)!, format: (value) => fixed(value, 1, "ms") }, ms);
       }
       const total = steps.reduce((sum, [, ms]) => sum + ms, 0);
