@@ -64,7 +64,7 @@ class Page:
             raise AssertionError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait(self, expression, seconds=40, what=None):
+    def wait(self, expression, seconds=90, what=None):
         """Until the expression is true; its value (true for an element)."""
         end = time.monotonic() + seconds
         while True:

@@ -6,6 +6,11 @@ export function fixed(value: number | null | undefined, digits: number, unit = "
   return value.toFixed(digits).replace("-", "\u2212") + (unit && `\u2009${unit}`);
 }
 
+/** Whole numbers with their thousands parted. */
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? DASH : value.toLocaleString("en");
+}
+
 export function percent(share: number | null | undefined, digits = 1): string {
   return fixed(share === null || share === undefined ? share : 100 * share, digits, "%");
 }

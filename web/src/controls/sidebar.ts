@@ -1,7 +1,7 @@
 /** The column of controls: vehicle and driving, weather and sun, recording. */
 import { h, icon, setText } from "../dom.ts";
 import { cssColour } from "../draw/colours.ts";
-import { bytes, fixed } from "../format.ts";
+import { bytes, count, fixed } from "../format.ts";
 import type { Parameters } from "../link/parameters.ts";
 import type { Status } from "../link/status.ts";
 import type { Ontology } from "../panels/context.ts";
@@ -137,7 +137,7 @@ export class Sidebar {
     setText(this.speed, fixed(status.speed_mps === null ? null : status.speed_mps * 3.6, 1));
     setText(this.pose, status.yaw_rad === null ? "" : `heading ${fixed((status.yaw_rad * 180) / Math.PI, 0)}°`);
     const { recording } = status;
-    if (recording) setText(this.recordNote, recording.active || recording.messages > 0 ? `${recording.name} · ${recording.messages.toLocaleString("en")} messages · ${bytes(recording.bytes)}` : "");
+    if (recording) setText(this.recordNote, recording.active || recording.messages > 0 ? `${recording.name} · ${count(recording.messages)} messages · ${bytes(recording.bytes)}` : "");
   }
 
   private showParameters(): void {
@@ -157,7 +157,7 @@ export class Sidebar {
     const weather = parameters.text("/bramble/weather");
     const sun = parameters.number("/bramble/sun_elevation_deg");
     this.sky.hidden = weather === null && sun === null;
-    fill(this.weather, parameters.texts("/bramble/weathers"), weather, "the scenario's own");
+    fill(this.weather, parameters.texts("/bramble/weathers"), weather, "scenario's");
     if (sun !== null && document.activeElement !== this.sun) this.sun.value = String(sun);
     setText(this.sunValue, fixed(document.activeElement === this.sun ? Number(this.sun.value) : sun, 0, "°"));
 

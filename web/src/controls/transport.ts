@@ -1,6 +1,6 @@
 /** Play, pause, step and speed in the top bar; the scrubber of a bag at the bottom. */
 import { h, icon, iconButton, setText } from "../dom.ts";
-import { clock, fixed } from "../format.ts";
+import { clock, count, fixed } from "../format.ts";
 import type { FoxgloveClient } from "../link/foxglove.ts";
 import type { Parameters } from "../link/parameters.ts";
 import type { Status } from "../link/status.ts";
@@ -49,8 +49,8 @@ export class Transport {
   }
 
   update(status: Status): void {
-    setText(this.time, clock(status.stamp_s > 1e8 && status.bag ? status.bag.position_s : status.stamp_s));
-    setText(this.frame, `frame ${status.frame.toLocaleString("en")}`);
+    setText(this.time, clock((status.stamp_s ?? 0) > 1e8 && status.bag ? status.bag.position_s : status.stamp_s));
+    setText(this.frame, `frame ${count(status.frame)}`);
     this.scrubber.hidden = status.bag === null;
     if (!status.bag) return;
     this.position.max = String(status.bag.duration_s);

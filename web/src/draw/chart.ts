@@ -1,6 +1,6 @@
 /** A small chart of values over the last minute, with a legend that tells the newest values. */
 import { h, oncePerFrame, setText, themeColour } from "../dom.ts";
-import { niceAxis, TimeSeries } from "./time_series.ts";
+import { niceAxis, TimeSeries, usualTop } from "./time_series.ts";
 
 export interface SeriesStyle {
   name: string;
@@ -75,25 +75,28 @@ export class Chart {
     context.clearRect(0, 0, width, height);
     const all = [...this.series.values()];
     const newest = Math.max(0, ...all.map(({ data }) => data.times.at(-1) ?? 0));
-    const top = this.options.range ? this.options.range[1] : Math.max(1e-6, ...all.flatMap(({ data }) => data.values));
+    const top = this.options.range ? this.options.range[1] : Math.max(1e-6, ...all.map(({ data }) => usualTop(data.values)));
     const axis = niceAxis(this.options.range?.[0] ?? 0, top, height < 90 ? 2 : 4);
-    const [left, right, up, down] = [38, 6, 6, 16];
+    context.font = "10.5px system-ui, sans-serif";
+    const labels: [number, string][] = [];
+    for (let value = axis.low; value <= axis.high + axis.step / 2; value += axis.step) labels.push([value, this.options.axisFormat(value)]);
+    const left = 10 + Math.max(...labels.map(([, label]) => context.measureText(label).width));
+    const [right, up, down] = [6, 6, 16];
     const x = (timeS: number) => left + ((timeS - newest + this.windowS) / this.windowS) * (width - left - right);
     const y = (value: number) => height - down - ((value - axis.low) / (axis.high - axis.low)) * (height - up - down);
 
-    context.font = "10.5px system-ui, sans-serif";
     context.lineWidth = 1;
     context.strokeStyle = themeColour("line");
     context.fillStyle = themeColour("text-quiet");
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (let value = axis.low; value <= axis.high + axis.step / 2; value += axis.step) {
+    for (const [value, label] of labels) {
       const at = Math.round(y(value)) + 0.5;
       context.beginPath();
       context.moveTo(left, at);
       context.lineTo(width - right, at);
       context.stroke();
-      context.fillText(this.options.axisFormat(value), left - 5, at);
+      context.fillText(label, left - 5, at);
     }
     context.textBaseline = "alphabetic";
     for (const ago of [this.windowS, (this.windowS * 2) / 3, this.windowS / 3, 0]) {

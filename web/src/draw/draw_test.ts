@@ -5,7 +5,7 @@ import { classTable, colourTable, colourValues, paintClasses, robustRange } from
 import { compareMasks, ignoredTable, resized } from "./difference.ts";
 import { MapView, scaleBarMetres } from "./map_view.ts";
 import { toRgba } from "./raw_image.ts";
-import { niceAxis, TimeSeries } from "./time_series.ts";
+import { niceAxis, TimeSeries, usualTop } from "./time_series.ts";
 
 const CLASSES = [
   { id: 0, name: "grass", color: [0, 102, 0], ignore: false },
@@ -85,6 +85,14 @@ test("axes end at round numbers", () => {
   assert.deepEqual(niceAxis(0, 43, 4), { low: 0, high: 60, step: 20 });
   assert.deepEqual(niceAxis(0, 1, 4), { low: 0, high: 1, step: 0.5 });
   assert.ok(niceAxis(5, 5, 4).high > 5);
+});
+
+test("a chart's top is not set by one outlier", () => {
+  const values = Array.from({ length: 200 }, () => 20);
+  assert.equal(usualTop(values), 20);
+  assert.equal(usualTop([...values, 25]), 25);
+  assert.equal(usualTop([...values, 2000]), 26);
+  assert.equal(usualTop([]), 0);
 });
 
 test("the map turns pixels back into metres and keeps the pixel it zooms about", () => {

@@ -30,6 +30,15 @@ export class TimeSeries {
   }
 }
 
+/** The largest value, unless a few stand out by far (a first frame that warms up): then a little more than the rest. */
+export function usualTop(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  const largest = sorted[sorted.length - 1];
+  const usual = sorted[Math.floor(0.98 * (sorted.length - 1))];
+  return largest > 3 * usual && usual > 0 ? 1.3 * usual : largest;
+}
+
 /** Ends and spacing of an axis that holds [low, high] with at most `count` steps of 1, 2 or 5 times a power of ten. */
 export function niceAxis(low: number, high: number, count: number): { low: number; high: number; step: number } {
   const span = high > low ? high - low : Math.abs(low) || 1;

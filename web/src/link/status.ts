@@ -1,4 +1,4 @@
-/** What the server says of itself ten times a second (/bramble/status, docs/live_protocol.md). */
+/** What the server says of itself ten times a second (/bramble/status, docs/live_protocol.md); null is what it does not know. */
 export interface Score {
   frames: number;
   accuracy: number;
@@ -7,8 +7,8 @@ export interface Score {
 }
 
 export interface Status {
-  frame: number;
-  stamp_s: number;
+  frame: number | null;
+  stamp_s: number | null;
   rate_hz: number | null;
   realtime_factor: number | null;
   speed_mps: number | null;
@@ -16,19 +16,19 @@ export interface Status {
   y_m: number | null;
   yaw_rad: number | null;
   driver: string | null;
-  paused: boolean;
+  paused: boolean | null;
   speed: number | null;
   world: string | null;
   weather: string | null;
   sun_elevation_deg: number | null;
   recording: { active: boolean; name: string; messages: number; bytes: number } | null;
-  timings_ms: Record<string, number>;
+  timings_ms: Record<string, number> | null;
   quality?: string | null;
-  skipped: number;
-  notice?: string;
-  ended?: boolean;
-  clients: number;
+  skipped: number | null;
+  notice?: string | null;
+  ended?: boolean | null;
+  clients: number | null;
   source: "sim" | "bag" | "ros";
   bag: { position_s: number; duration_s: number; name?: string } | null;
-  score: Score | null;
+  score?: Score | null;
 }

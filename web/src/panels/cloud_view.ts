@@ -50,6 +50,8 @@ export class CloudView {
   private readonly rings = new LineBasicMaterial();
   private readonly outline = new LineBasicMaterial();
   private capacity = 0;
+  /** What a drawn frame costs, smoothed [ms]. */
+  frameMs = 0;
   /** The scene is drawn only when something changed. */
   readonly redraw = oncePerFrame(() => this.draw());
 
@@ -165,6 +167,11 @@ export class CloudView {
   }
 
   private draw(): void {
+    const begin = performance.now();
     this.renderer.render(this.scene, this.camera);
+    // Until the browser asks for the next frame the graphics are busy with this one.
+    requestAnimationFrame(() => {
+      this.frameMs = 0.7 * this.frameMs + 0.3 * (performance.now() - begin);
+    });
   }
 }

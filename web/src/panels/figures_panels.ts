@@ -2,7 +2,7 @@
 import { Chart } from "../draw/chart.ts";
 import { cssColour, UNKNOWN_CLASS } from "../draw/colours.ts";
 import { h, setText } from "../dom.ts";
-import { fixed, percent } from "../format.ts";
+import { count, fixed, percent } from "../format.ts";
 import type { Score, Status } from "../link/status.ts";
 import type { Context } from "./context.ts";
 import { Panel } from "./panel.ts";
@@ -33,7 +33,7 @@ export class ScorePanel extends Panel {
   protected override stop(): void {}
 
   private update(status: Status): void {
-    this.latest = status.score;
+    this.latest = status.score ?? null;
     if (this.isRunning) this.show();
   }
 
@@ -45,10 +45,11 @@ export class ScorePanel extends Panel {
       return;
     }
     this.hint(null);
-    this.note(`${score.frames.toLocaleString("en")} frames`);
+    this.note(`${count(score.frames)} frames`);
     setText(this.accuracy, percent(score.accuracy));
     setText(this.miou, percent(score.miou));
-    const names = Object.keys(score.iou);
+    const order = this.context.ontology.classes.map((one) => one.name);
+    const names = Object.keys(score.iou).sort((a, b) => order.indexOf(a) - order.indexOf(b));
     if (this.rows.children.length !== names.length) {
       this.rows.replaceChildren(
         ...names.map((name) => {
@@ -74,9 +75,9 @@ export class CurvesPanel extends Panel {
     super("curves", "Accuracy over time");
     this.body.append(this.chart.element);
     context.onStatus((status) => {
-      this.chart.element.hidden = status.score === null;
+      this.chart.element.hidden = !status.score;
       this.hint(status.score ? null : NO_SCORE);
-      if (!status.score) return;
+      if (!status.score || status.stamp_s === null) return;
       this.chart.push(status.stamp_s, { name: "accuracy", colour: "series-1", format: (value) => percent(value) }, status.score.accuracy);
       this.chart.push(status.stamp_s, { name: "mIoU", colour: "series-2", format: (value) => percent(value) }, status.score.miou);
     });
@@ -98,6 +99,9 @@ export class CurvesPanel extends Panel {
   }
 }
 
+/** A step that never took so long is not worth a curve. */
+const LEAST_MS = 0.1;
+
 export class LatencyPanel extends Panel {
   private readonly chart = new Chart({ label: "Milliseconds of each step over the last minute", axisFormat: (value) => `${fixed(value, value < 10 && value % 1 ? 1 : 0)} ms` });
   private readonly colours = new Map<string, string>();
@@ -106,10 +110,10 @@ export class LatencyPanel extends Panel {
     super("latency", "Time of a frame");
     this.body.append(this.chart.element);
     context.onStatus((status) => {
-      const steps = Object.entries(status.timings_ms ?? {}).filter(([, ms]) => ms > 0.005);
+      const steps = Object.entries(status.timings_ms ?? {}).filter(([name, ms]) => ms >= LEAST_MS || this.colours.has(name));
       for (const [name, ms] of steps) {
-        if (!this.colours.has(name)) this.colours.set(name, `series-${1 + (this.colours.size % 6)}`);
-        this.chart.push(status.stamp_s, { name, colour: this.colours.get(name)!, format: (value) => fixed(value, 1, "ms") }, ms);
+        if (!this.colours.has(name)) this.colours.set(name, `series-${1 + (this.colours.size % 8)}`);
+        this.chart.push(status.stamp_s ?? 0, { name, colour: this.colours.get(name)!, format: (value) => fixed(value, 1, "ms") }, ms);
       }
       const total = steps.reduce((sum, [, ms]) => sum + ms, 0);
       this.note(steps.length > 0 ? `${fixed(total, 1)} ms in all` : "");
@@ -146,10 +150,10 @@ export class RatePanel extends Panel {
     context.onStatus((status) => {
       // Over wall time: a pause shows as a pause.
       this.chart.push((performance.now() - this.started) / 1000, { name: "frames", colour: "series-3", format: (value) => fixed(value, 1, "Hz") }, status.rate_hz);
-      this.figure("real time", status.realtime_factor === null ? "–" : `×\u2009${fixed(status.realtime_factor, 2)}`);
-      this.figure("skipped", status.skipped.toLocaleString("en"));
+      this.figure("real time", `×\u2009${fixed(status.realtime_factor, 2)}`);
+      this.figure("skipped", count(status.skipped));
       this.figure("quality", status.quality ?? "–");
-      this.figure("clients", String(status.clients));
+      this.figure("clients", count(status.clients));
       this.hint(null);
     });
     context.client.roundTripMeasured.add((ms) => this.figure("round trip", fixed(ms, ms < 10 ? 1 : 0, "ms")));

@@ -15,8 +15,10 @@ const VALUE_FIELDS: Record<ColourBy, readonly string[]> = {
   intensity: ["intensity", "CosAngle", "reflectivity"],
   label: ["ObjTag", "label", "class_id"],
 };
-/** Drawing faster than this shows nothing more and costs machines without a GPU much. */
+/** Drawing faster than this shows nothing more. */
 const LEAST_INTERVAL_MS = 60;
+/** At most this share of the time goes into drawing points: machines without a GPU have other things to do. */
+const DRAWING_SHARE = 0.4;
 
 export class LidarPanel extends Panel {
   private view: CloudView | null = null;
@@ -118,7 +120,7 @@ export class LidarPanel extends Panel {
 
   private receive(payload: DataView): void {
     const now = performance.now();
-    if (now - this.drawnAtMs < LEAST_INTERVAL_MS) return;
+    if (now - this.drawnAtMs < Math.max(LEAST_INTERVAL_MS, (this.view?.frameMs ?? 0) / DRAWING_SHARE)) return;
     this.drawnAtMs = now;
     const cloud = readPointCloud2(payload);
     const points = (this.points = pointsOf(cloud, VALUE_FIELDS[this.colour], this.points));
