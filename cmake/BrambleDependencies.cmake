@@ -47,6 +47,16 @@ if(BRAMBLE_LEARNING)
   separate_arguments(BRAMBLE_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
   target_compile_options(bramble_torch INTERFACE ${BRAMBLE_TORCH_FLAGS})
 
+  # Gloo, with which libtorch's c10d joins several processes: its headers are a package of their own.
+  add_library(bramble_gloo INTERFACE)
+  find_path(GLOO_INCLUDE_DIR gloo/context.h)
+  find_library(GLOO_LIBRARY gloo)
+  if(GLOO_INCLUDE_DIR AND GLOO_LIBRARY)
+    target_include_directories(bramble_gloo SYSTEM INTERFACE "${GLOO_INCLUDE_DIR}")
+    target_link_libraries(bramble_gloo INTERFACE ${GLOO_LIBRARY})
+    set(BRAMBLE_HAS_GLOO ON)
+  endif()
+
   find_package(OpenVINO QUIET COMPONENTS Runtime)
   if(NOT OpenVINO_FOUND)
     find_package(OpenVINO REQUIRED COMPONENTS Runtime

@@ -141,6 +141,13 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   choose_publications();
 }
 
+void Simulation::populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home) {
+  if (frame_.index >= 0) fail("actors cannot appear in the middle of a drive");
+  traffic_.reset();
+  if (actors.empty()) return;
+  traffic_ = std::make_unique<Traffic>(*world_, actors, home, road_user_of(vehicle_->state(), *vehicle_config_));
+}
+
 void Simulation::choose_driver(const std::string& spec) {
   if (spec == options_.driver) return;
   if (spec.starts_with("trace:")) fail("a trace starts at its own place: it cannot take over in the middle of a drive");
@@ -483,8 +490,15 @@ void Simulation::render(const std::vector<bool>& which) {
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
   const auto begin = WallClock::now();
-  const std::vector<Actor> nobody;
-  const std::vector<Actor> vehicle = look_->actors(frame_.state);
+  // Everybody else, and with the vehicle itself, for sensors that see it.
+  std::vector<Actor> others;
+  std::vector<Pose> others_before;
+  if (traffic_) {
+    traffic_->add_looks(others);
+    traffic_->add_poses_before(others_before);
+  }
+  std::vector<Actor> all = others;
+  for (Actor& part : look_->actors(frame_.state)) all.push_back(std::move(part));
   for (View& view : views_) {
     if (std::none_of(view.sensors.begin(), view.sensors.end(), [&](std::size_t i) { return which[i]; })) continue;
     FrameRequest request;
@@ -494,10 +508,11 @@ void Simulation::render(const std::vector<bool>& which) {
     request.frame_index = static_cast<std::uint64_t>(frame_.index);
     request.frame_s = kFrameS;
     request.X_MC_before = state_before_.X_MB * view.X_BC;
+    request.X_MA_before = others_before;
     if (view.sees_vehicle)
       for (const Actor& actor : look_->actors(state_before_)) request.X_MA_before.push_back(actor.X_MA);
     if (view.has_rgb) request.effects = CameraEffects::of(options_.camera).with(view.effects);
-    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame,
+    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? all : others, view.frame,
                       request);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
@@ -510,7 +525,7 @@ void Simulation::render(const std::vector<bool>& which) {
     request.scan_index = static_cast<std::uint64_t>(frame_.index);
     request.sensor = i;
     if (sensor.motion_distortion) request.X_ML_before = state_before_.X_MB * sensor.X_BS;
-    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? vehicle : nobody, request,
+    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? all : others, request,
                     frame_.readings[i].points);
   }
   frame_times_.lidars_ms = milliseconds_since(begin_of_lidars);
@@ -537,12 +552,22 @@ bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
   const auto begin = WallClock::now();
   state_before_ = vehicle_->state();
-  if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
+  if (frame_.index >= 0) {
+    if (traffic_) {  // everybody moves at the same time, by where the others were
+      traffic_->step(kFrameS, road_user_of(state_before_, *vehicle_config_));
+      vehicle_->meet(traffic_->bodies());
+    }
+    vehicle_->step(frame_.control, kFrameS);
+  }
   if (move_world(vehicle_->state().X_MB)) vehicle_->follow_world();
   ++frame_.index;
   frame_.stamp_ns = options_.first_stamp_ns + frame_.index * static_cast<StampNs>(kNsPerSecond / 20);
   frame_.state = vehicle_->state();
   drift();
+  if (traffic_) {
+    frame_.actors = traffic_->actors();
+    driver_->notice(traffic_->road_users());
+  }
   frame_.control = quantized(driver_->drive(frame_.index, frame_.state));
   Trace::Row row;
   row.control = frame_.control;
@@ -638,6 +663,7 @@ std::unique_ptr<Simulation> OpenWorld::simulation(const std::filesystem::path& v
                                                             std::move(vehicle), std::move(options), renderer)
                              : std::make_unique<Simulation>(world, scenario.drive, std::move(rig), std::move(vehicle),
                                                             std::move(options), renderer);
+  simulation->populate(scenario.actors, scenario.home);
   simulation->vary(scenario, variation_seed);
   return simulation;
 }

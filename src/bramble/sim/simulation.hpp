@@ -11,6 +11,7 @@
 #include "bramble/sim/publish.hpp"
 #include "bramble/sim/publish_actors.hpp"
 #include "bramble/sim/rig.hpp"
+#include "bramble/sim/traffic.hpp"
 #include "bramble/sim/vehicle_look.hpp"
 #include "bramble/stream/stream.hpp"
 #include "bramble/world/scenario.hpp"
@@ -52,6 +53,7 @@ struct SimFrame {
   VehicleState state;                   ///< at stamp_ns
   VehicleControl control;               ///< from stamp_ns until the next frame
   std::vector<SensorReading> readings;  ///< one per sensor of the rig, in its order
+  std::vector<ActorState> actors;       ///< everybody else, at stamp_ns
 };
 
 /// Milliseconds of wall clock.
@@ -79,6 +81,9 @@ class Simulation final : public Source {
   /// the same seed. Adds the topic /bramble/variation: JSON text of the draws in force, with every frame of the
   /// sensors.
   void vary(const Scenario& scenario, std::uint64_t seed);
+
+  /// Puts the scenario's actors into the world; before the first frame. `home` holds config/vehicles.
+  void populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home);
 
   /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
   /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
@@ -179,6 +184,7 @@ class Simulation final : public Source {
   DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
+  std::unique_ptr<Traffic> traffic_;       // null: nobody else is there
   std::vector<Publication> publications_;  // all, in order
   std::optional<std::regex> pattern_;      // of options_.topic_pattern
   std::vector<std::size_t> wanted_;        // of these
