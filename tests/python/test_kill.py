@@ -26,10 +26,11 @@ def drive(checks, bag, storage):
 
 
 def copy(checks, bag, storage):
-    """A bag with pictures and clouds into another."""
+    """A bag with pictures into another."""
     source = checks.work / "source"
     if not source.exists():
-        checks.run("record", "-o", source, "--source", "sim:tiny", "--frames", 40, "--size", "64x48", "--quality", "preview", "-a")
+        checks.run("record", "-o", source, "--source", "sim:tiny", "--frames", 60, "--size", "96x64", "--quality", "preview", *TOPICS,
+                   "/carla/hero/rgb_front/image", "/carla/hero/semantic_segmentation_front/image")
     return ["bag", "convert", source, "-o", bag, "-s", storage, *BATCHES]
 
 
