@@ -1,5 +1,9 @@
 #include "bag_options.hpp"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+
 namespace bramble {
 
 void add_bag_options(CLI::App& cmd, BagOptions& options) {
@@ -15,6 +19,16 @@ void add_bag_options(CLI::App& cmd, BagOptions& options) {
          "--max-bag-duration", [&options](double s) { options.split_ns = static_cast<std::int64_t>(s * 1e9); },
          "begin another file after this many seconds")
       ->check(CLI::PositiveNumber);
+  // A promise, made only when it is kept.
+  cmd.add_flag_callback(
+      "--report-written",
+      [&options] {
+        options.on_commit = [](std::uint64_t messages) {
+          fmt::print("written {}\n", messages);
+          std::fflush(stdout);
+        };
+      },
+      "print «written N» whenever the first N messages are on files: a kill of this process loses none of them");
   cmd.add_option("--max-cache-size", options.commit_bytes, "write at the latest after this many bytes of messages")
       ->capture_default_str();
   cmd.add_option("--ros-distro,--distro", options.ros_distro,

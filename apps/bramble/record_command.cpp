@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <regex>
@@ -25,14 +24,6 @@ namespace bramble {
 namespace {
 
 constexpr std::uint64_t kQueueBytes = 128U << 20;  // of messages that wait for the disk
-
-// What --report-written prints: a promise, made only when it is kept.
-void report_written(BagOptions& options) {
-  options.on_commit = [](std::uint64_t messages) {
-    fmt::print("written {}\n", messages);
-    std::fflush(stdout);
-  };
-}
 
 struct LiveRecording {
   std::string output;
@@ -102,7 +93,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     std::string source = "sim:meadow";
     std::vector<std::string> topics;
     std::string regex;
-    bool all = false, report_written = false;
+    bool all = false;
     double duration_s = 0;
     BagOptions bag;
     DriveOptions drive;
@@ -120,9 +111,6 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
       ->check(CLI::PositiveNumber);
   cmd->add_option("-e,--regex", options->regex, "record topics whose whole name matches");
   add_bag_options(*cmd, options->bag);
-  cmd->add_flag(
-      "--report-written", options->report_written,
-      "print «written N» whenever the first N messages are on files: a kill of this process loses none of them");
   add_drive_options(*cmd, options->drive);
   options->node.name = "bramble_recorder";
   add_ros_options(*cmd, options->node);
@@ -136,7 +124,6 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
   cmd->callback([options, &common] {
     if (options->topics.empty() && !options->all && options->regex.empty())
       throw CLI::RequiredError("TOPIC: name the topics to record, or -e REGEX, or -a for all of them");
-    if (options->report_written) report_written(options->bag);
     if (options->source == "ros")
       return record_live({options->output, options->all ? std::vector<std::string>{} : options->topics,
                           options->all ? "" : options->regex, options->duration_s, options->bag, options->node},

@@ -315,7 +315,7 @@ class Remote:
                 if wanted(sample):
                     return sample
             time.sleep(0.05)
-        raise AssertionError(f"{what}: the last sample is {last}")
+        raise AssertionError(f"{what}: the last sample is {str(last)[:300]}")
 
 
 def test_another_vendor_drives(checks):

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "bramble/core/error.hpp"
@@ -18,6 +19,7 @@ double within(double value, double least, double most) {
 double finite(double value) { return std::isfinite(value) ? value : 0.0; }
 
 constexpr double kHazeOfClearAirM = 900;
+constexpr int kMostAtOnce = 2000;    // messages taken between two frames
 constexpr double kDensestFogM = 15;  // of visibility at a density of 100
 
 }  // namespace
@@ -60,6 +62,7 @@ struct BridgeInputs::Impl {
   Simulation& simulation;
   std::map<std::string, std::function<void(const Message&)>> topics;
   std::set<std::string> warned;
+  std::optional<carla_msgs::CarlaWeatherParameters> weather;
   bool overridden = false, paused = false, step = false, said_paused = false;
 
   template <typename T, typename Take>
@@ -88,9 +91,8 @@ struct BridgeInputs::Impl {
     for (const char* name : {"/twist", "/cmd_vel"})
       listen<geometry_msgs::Twist>(prefix + name, false,
                                    [this](const auto& message) { controls.wish(wish_of(message)); });
-    listen<carla_msgs::CarlaWeatherParameters>("/carla/weather_control", false, [this](const auto& message) {
-      simulation.set_sky(sky_of(message, simulation.sky()));
-    });
+    listen<carla_msgs::CarlaWeatherParameters>("/carla/weather_control", false,
+                                               [this](const auto& message) { weather = message; });
     listen<CarlaControl>("/carla/control", false, [this](const auto& message) {
       if (message.command == CarlaControl::PLAY) paused = false;
       if (message.command == CarlaControl::PAUSE) paused = true;
@@ -108,6 +110,14 @@ struct BridgeInputs::Impl {
     }
   }
 
+  // A new sky takes long to make: only the newest weather counts, and only when it is another one.
+  void change_weather() {
+    if (!weather) return;
+    const SkyScenario sky = sky_of(*weather, simulation.sky());
+    weather.reset();
+    if (!(sky == simulation.sky())) simulation.set_sky(sky);
+  }
+
   // What runs says so itself, with every frame.
   void say_paused() {
     carla_msgs::CarlaStatus status;
@@ -122,20 +132,26 @@ struct BridgeInputs::Impl {
 };
 
 BridgeInputs::BridgeInputs(RosNode& node, ManualControl& controls, Simulation& simulation)
-    : impl_(new Impl{node, controls, simulation, {}, {}}) {
+    : impl_(new Impl{node, controls, simulation, {}, {}, {}}) {
   impl_->listen_to_all();
 }
 BridgeInputs::~BridgeInputs() = default;
 
 bool BridgeInputs::take(const std::function<bool()>& gone) {
   using std::chrono::milliseconds;
-  while (const auto message = impl_->node.next(milliseconds(0))) impl_->handle(*message);
+  // Not for ever, however much comes.
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    const auto message = impl_->node.next(milliseconds(0));
+    if (!message) break;
+    impl_->handle(*message);
+  }
   bool waited = false;
   while (impl_->paused && !impl_->step && !gone()) {
     if (!std::exchange(waited, true)) impl_->say_paused();
     if (const auto message = impl_->node.next(milliseconds(50))) impl_->handle(*message);
   }
   impl_->step = false;
+  impl_->change_weather();
   return waited;
 }
 

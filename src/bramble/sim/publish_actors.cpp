@@ -29,6 +29,7 @@ Pose box_pose(const SceneActor& actor) {
 
 std::uint8_t classification(const SceneActor& actor) {
   using derived_object_msgs::Object;
+  if (actor.type.starts_with("walker.animal")) return Object::CLASSIFICATION_UNKNOWN_MEDIUM;
   if (actor.type.starts_with("walker.")) return Object::CLASSIFICATION_PEDESTRIAN;
   if (actor.type.find("truck") != std::string::npos) return Object::CLASSIFICATION_TRUCK;
   if (actor.type.find("robot") != std::string::npos) return Object::CLASSIFICATION_OTHER_VEHICLE;
