@@ -39,6 +39,8 @@ struct EngineTiming {
 /// One call at a time per engine; several engines may work side by side.
 class Engine {
  public:
+  /// Whether OpenVINO's network can be built from a package; libtorch takes every package.
+  static bool knows(const ModelInfo& info);
   /// Reads a model package (docs/model_package.md). Throws Error naming file and reason when it is not one, when a
   /// tensor is missing or has another shape than the network needs.
   static std::unique_ptr<Engine> open(const std::filesystem::path& model_folder, const EngineOptions& options = {});
@@ -51,6 +53,10 @@ class Engine {
   ImageU8 segment(const PictureView& picture);
   /// The same, with confidence and probabilities where wanted.
   ClassMaps classify(const PictureView& picture, const ClassMapsWanted& wanted);
+
+  /// Compiles the network for every pixel layout it reads and runs each once, so that no picture of a stream waits for
+  /// that.
+  void warm_up();
 
   /// Ids of many pictures, in their order: streams and batches (EngineOptions) under way at the same time.
   std::vector<ImageU8> segment_all(std::span<const PictureView> pictures);

@@ -53,11 +53,13 @@ struct Candidate {
 };
 using Candidates = std::map<std::string, Candidate>;  // by precision, and «libtorch»
 
-/// All in turns, so that whatever else the machine does meets them alike.
+/// All in turns, so that whatever else the machine does meets them alike; `runs` times, or fewer (5 at least) when that
+/// takes longer than 15 s.
 void measure(Candidates& candidates, const ImageU8& picture, int runs) {
-  for (auto& [name, candidate] : candidates)
-    for (int i = 0; i < 2; ++i) candidate.engine->segment(picture);  // warm caches, buffers and clock
-  for (int i = 0; i < runs; ++i)
+  const auto begin = std::chrono::steady_clock::now();
+  for (auto& [name, candidate] : candidates) candidate.engine->segment(picture);  // compiles, allocates
+  for (int i = 0; i < runs; ++i) {
+    if (i >= 5 && std::chrono::steady_clock::now() - begin > std::chrono::seconds(15)) return;
     for (auto& [name, candidate] : candidates) {
       candidate.engine->segment(picture);  // each follows another's caches
       candidate.engine->segment(picture);
@@ -67,6 +69,7 @@ void measure(Candidates& candidates, const ImageU8& picture, int runs) {
       candidate.network.add(timing.network_ms);
       candidate.label.add(timing.label_ms);
     }
+  }
 }
 
 /// Pictures a second when many are there at once.

@@ -62,6 +62,7 @@ SegmentationNode::SegmentationNode(Engine& engine, NodeOptions options, Sink* ou
     : engine_(engine), options_(std::move(options)), output_(output), score_(engine.ontology().size()) {
   wanted_.confidence = options_.keep_confidence || (output_ && !options_.confidence_topic.empty());
   if (output_) wanted_.probability_of = options_.probability_of;
+  engine_.warm_up();
 }
 
 void SegmentationNode::write(const Message& message) {

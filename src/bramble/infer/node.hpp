@@ -53,7 +53,7 @@ struct SegmentedFrame {
 /// at a time.
 class SegmentationNode final : public Sink {
  public:
-  /// `output` may be null; engine and output must outlive the node, which does not close `output`.
+  /// `output` may be null; engine and output must outlive the node, which does not close `output`. Warms the engine up.
   SegmentationNode(Engine& engine, NodeOptions options, Sink* output = nullptr);
 
   /// Called with every labelled picture, before it is published.
