@@ -30,6 +30,7 @@ Pose box_pose(const SceneActor& actor) {
 std::uint8_t classification(const SceneActor& actor) {
   using derived_object_msgs::Object;
   if (actor.type.starts_with("walker.")) return Object::CLASSIFICATION_PEDESTRIAN;
+  if (actor.type.starts_with("animal.")) return Object::CLASSIFICATION_UNKNOWN_MEDIUM;
   if (actor.type.find("truck") != std::string::npos) return Object::CLASSIFICATION_TRUCK;
   if (actor.type.find("robot") != std::string::npos) return Object::CLASSIFICATION_OTHER_VEHICLE;
   return Object::CLASSIFICATION_CAR;
@@ -86,7 +87,7 @@ visualization_msgs::MarkerArray box_markers(StampNs stamp_ns, std::span<const Sc
     marker.action = Marker::ADD;
     marker.pose = to_ros_pose(box_pose(actor));
     marker.scale = vector3(actor.size_m);
-    const bool walker = actor.type.starts_with("walker.");
+    const bool walker = !actor.type.starts_with("vehicle.");
     marker.color.r = walker ? 1.0F : 0.0F;
     marker.color.b = walker ? 0.0F : 1.0F;
     marker.color.a = 0.5F;

@@ -274,6 +274,18 @@ std::vector<SceneActor> Simulation::actors() const {
     sensor.X_MA = ego.X_MA * rig_.sensors[i].X_BS;
     result.push_back(std::move(sensor));
   }
+  for (const ActorState& other : frame_.actors) {
+    SceneActor actor;
+    actor.id = other.id;
+    actor.type = fmt::format("{}.bramble.{}", other.class_name == "person" ? "walker" : other.class_name, other.kind);
+    actor.role_name = other.name;
+    actor.X_MA = other.X_MA;
+    actor.size_m = other.size_m;
+    actor.centre_A = {0, 0, 0.5 * other.size_m.z()};
+    actor.velocity_M = other.velocity_M;
+    actor.angular_velocity_M = {0, 0, other.yaw_rate_radps};
+    result.push_back(std::move(actor));
+  }
   return result;
 }
 
