@@ -87,7 +87,7 @@ visualization_msgs::MarkerArray box_markers(StampNs stamp_ns, std::span<const Sc
     marker.action = Marker::ADD;
     marker.pose = to_ros_pose(box_pose(actor));
     marker.scale = vector3(actor.size_m);
-    const bool walker = actor.type.starts_with("walker.");
+    const bool walker = !actor.type.starts_with("vehicle.");
     marker.color.r = walker ? 1.0F : 0.0F;
     marker.color.b = walker ? 0.0F : 1.0F;
     marker.color.a = 0.5F;

@@ -126,8 +126,7 @@ class Simulation final : public Source {
   const SimFrame& frame() const { return frame_; }
   const World& world() const { return *world_; }
   const Rig& rig() const { return rig_; }
-  /// Who is in the scene in the current frame: the vehicle (kEgoActorId), what it carries, and the
-  /// scenario's actors, with their instance ids.
+  /// Who is in the scene in the current frame: the vehicle (kEgoActorId), what it carries, then everybody else.
   std::vector<SceneActor> actors() const;
   /// Position of a sensor in rig().sensors and SimFrame::readings. Throws Error listing the ids there are.
   std::size_t sensor_index(const std::string& id) const;

@@ -7,6 +7,7 @@
 
 #include "bramble/core/error.hpp"
 #include "bramble/sim/drive_statistics.hpp"
+#include "bramble/sim/publish_actors.hpp"
 #include "bramble/sim/simulation.hpp"
 #include "bramble/sim/test_world.hpp"
 #include "bramble/sim/walker_look.hpp"
@@ -164,6 +165,27 @@ TEST(Traffic, EverybodyMovesAsHeIsToldAndStaysHimself) {
   const Eigen::Vector3d way = simulation->frame().actors[0].velocity_M;
   const Eigen::Vector3d p = simulation->frame().actors[0].X_MA.translation();
   EXPECT_LT(way.dot(path.tangent_at(path.nearest_s(p.x(), p.y()))), 0);
+}
+
+TEST(Traffic, IsToldOfAsObjectsWithTheirBoxes) {
+  const auto simulation = simulate(company(), unseen(40));
+  while (simulation->advance()) {
+  }
+  const auto objects = object_array(7, simulation->actors(), kEgoActorId).objects;
+  const auto& actors = simulation->frame().actors;
+  ASSERT_EQ(objects.size(), actors.size());
+  using derived_object_msgs::Object;
+  const std::array<std::uint8_t, 6> kinds = {Object::CLASSIFICATION_CAR,        Object::CLASSIFICATION_TRUCK,
+                                             Object::CLASSIFICATION_PEDESTRIAN, Object::CLASSIFICATION_UNKNOWN_MEDIUM,
+                                             Object::CLASSIFICATION_PEDESTRIAN, Object::CLASSIFICATION_UNKNOWN_MEDIUM};
+  for (std::size_t i = 0; i < actors.size(); ++i) {
+    EXPECT_EQ(objects[i].id, actors[i].id);
+    EXPECT_EQ(objects[i].classification, kinds[i]) << actors[i].name;
+    EXPECT_EQ(objects[i].shape.dimensions[0], actors[i].size_m.x());
+    const Eigen::Vector3d middle = actors[i].X_MA * Eigen::Vector3d(0, 0, 0.5 * actors[i].size_m.z());
+    EXPECT_NEAR(objects[i].pose.position.z, middle.z(), 1e-9);
+    EXPECT_EQ(objects[i].twist.linear.x, actors[i].velocity_M.x());
+  }
 }
 
 TEST(Traffic, IsTheSameInEveryRun) {

@@ -27,7 +27,7 @@ class Walker final : public TrafficActor {
   double likes_mps_ = 1, speed_mps_ = 0, yaw_rad_ = 0;
   double s_m_ = 0;        // along
   double direction_ = 1;  // along the track, or across it: 1 or -1
-  double aside_m_ = 0;     // along: off its line, to make room for vehicles
+  double aside_m_ = 0;    // along: off its line, to make room for vehicles
   double across_m_ = 0;   // across: from the path's centre line, to the left
   bool walking_ = false;  // across: on its way to the other side
   Posture now_, before_;

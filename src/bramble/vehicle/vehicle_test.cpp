@@ -256,15 +256,22 @@ TEST(Vehicle, EnergyNeverGrowsWithoutTheEngine) {
            kGravityMps2 * (vehicle.state().X_MB.translation().z() - 20);
   };
   const double start = energy();
-  double least = start, most_gain = 0;
-  for (int i = 0; i < 20 * 120; ++i) {
-    vehicle.step({}, 0.05);
-    least = std::min(least, energy());
-    most_gain = std::max(most_gain, energy() - least);
+  constexpr int kWindowFrames = 200;  // ten seconds, over which what springs take and give evens out
+  double least = start, most_gain = 0, mean_before = start;
+  for (int window = 0; window < 12; ++window) {
+    double sum = 0;
+    for (int i = 0; i < kWindowFrames; ++i) {
+      vehicle.step({}, 0.05);
+      sum += energy();
+      least = std::min(least, energy());
+      most_gain = std::max(most_gain, energy() - least);
+    }
+    EXPECT_LT(sum / kWindowFrames, mean_before + 0.002 * start) << "in window " << window;
+    mean_before = sum / kWindowFrames;
   }
-  // A spring pressed by 5 cm more than at rest holds about g * 0.05.
-  EXPECT_LT(most_gain, kGravityMps2 * 0.06);
-  EXPECT_LT(least, start) << "dampers took some";
+  // For a moment: a spring that is pressed by 8 cm more than at rest holds about g * 0.08.
+  EXPECT_LT(most_gain, kGravityMps2 * 0.08);
+  EXPECT_LT(mean_before, start) << "dampers took some";
   EXPECT_GT(start, 25) << "it did come down a hill";
 }
 
