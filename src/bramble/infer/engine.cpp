@@ -64,9 +64,6 @@ std::unique_ptr<Engine> Engine::open(const std::filesystem::path& model_folder, 
   impl->options.streams = std::max(options.streams, 1);
   impl->options.batch = std::max(options.batch, 1);
   const ModelInfo& info = impl->info;
-  if (info.architecture != "acfnet" || info.output_stride != 16)
-    fail("model {}: architecture «{}» with output stride {} is unknown; this version knows acfnet with 16",
-         model_folder.string(), info.architecture, info.output_stride);
   const NetworkOptions network{.threads = options.threads,
                                .precision = options.precision,
                                .streams = impl->options.streams,
