@@ -5,6 +5,7 @@
 #include "bramble/bag/bag_reader.hpp"
 #include "bramble/bag/bag_writer.hpp"
 #include "bramble/bag/metadata.hpp"
+#include "bramble/bag/reindex.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
@@ -156,19 +157,10 @@ void merge(const BagCommandOptions& options) {
 }
 
 void reindex(const BagCommandOptions& options) {
-  const auto file = options.bag / "metadata.yaml";
-  if (!std::filesystem::is_directory(options.bag)) fail("{} is no folder of a bag", options.bag.string());
-  // The old index is no longer believed, and kept until the new one is there.
-  BagMetadata metadata;
-  for (const auto& storage : BagReader::storage_files(options.bag)) {
-    const BagReader reader(storage, {}, options.recover ? Damage::kRecover : Damage::kRefuse);
-    for (const auto& line : reader.damage()) spdlog::warn("{}", line);
-    add_file(metadata, storage.filename().string(), reader.metadata());
-  }
-  metadata.ros_distro = options.to.ros_distro;
-  metadata.version = options.to.ros_distro == "jazzy" ? 9 : 5;
-  write_file_atomically(file, bag_metadata_yaml(metadata));
-  fmt::print("{}: {} messages in {} files\n", file.string(), metadata.message_count, metadata.files.size());
+  const BagMetadata metadata =
+      reindex_bag(options.bag, options.to.ros_distro, [](const std::string& line) { spdlog::warn("{}", line); });
+  fmt::print("{}: {} messages in {} files\n", (options.bag / "metadata.yaml").string(), metadata.message_count,
+             metadata.files.size());
 }
 
 }  // namespace
@@ -181,7 +173,9 @@ void add_bag_command(CLI::App& app, CommonOptions& common) {
   const auto add = [&](const char* name, const char* help, const char* footer) {
     auto* sub = cmd->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("bag", options->bag, "rosbag2 folder, or its .db3 or .mcap file")->required()->type_name("BAG");
+    sub->add_option("bag", options->bag, "rosbag2 folder, its .db3 or .mcap file, or a .bag of ROS 1")
+        ->required()
+        ->type_name("BAG");
     sub->footer(footer);
     return sub;
   };
@@ -206,8 +200,10 @@ void add_bag_command(CLI::App& app, CommonOptions& common) {
     add_bag_options(sub, options->to);
   };
   auto* conversion = add(
-      "convert", "Write a bag anew: another storage or ROS 2 version, fewer topics, or what is whole of a damaged one",
+      "convert",
+      "Write a bag anew: another storage or ROS 2 version, from ROS 1, fewer topics, or what is whole of a damaged one",
       "Examples:\n  bramble bag convert drive -o drive_jazzy --ros-distro jazzy -s mcap\n"
+      "  bramble bag convert rellis.bag -o rellis\n"
       "  bramble bag convert broken -o rescued --recover");
   add_writing(*conversion);
   conversion->add_option("--topic", options->topics, "only these topics")->type_name("TOPIC");
@@ -225,9 +221,14 @@ void add_bag_command(CLI::App& app, CommonOptions& common) {
   add_writing(*merging);
   merging->footer("Examples:\n  bramble bag merge cameras lidars -o all -s mcap");
   merging->callback([options] { merge(*options); });
-  auto* reindexing = add("reindex", "Make metadata.yaml anew from the files of a bag (as ros2 bag reindex)",
-                         "Examples:\n  bramble bag reindex killed\n  bramble bag reindex cut --recover");
-  reindexing->add_flag("--recover", options->recover, "count what is whole of damaged files");
+  auto* reindexing =
+      add("reindex",
+          "Make metadata.yaml anew from the files of a bag (as ros2 bag reindex); files without an end or "
+          "damaged are mended",
+          "Examples:\n  bramble bag reindex killed\n  bramble bag reindex bags/robot --ros-distro jazzy");
+  reindexing->add_option("--ros-distro,--distro", options->to.ros_distro, "layout of what is written")
+      ->check(CLI::IsMember({"humble", "jazzy"}))
+      ->capture_default_str();
   reindexing->callback([options] { reindex(*options); });
   conversion->callback([options] { convert(*options); });
 }

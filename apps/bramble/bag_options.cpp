@@ -15,6 +15,8 @@ void add_bag_options(CLI::App& cmd, BagOptions& options) {
          "--max-bag-duration", [&options](double s) { options.split_ns = static_cast<std::int64_t>(s * 1e9); },
          "begin another file after this many seconds")
       ->check(CLI::PositiveNumber);
+  cmd.add_option("--max-cache-size", options.commit_bytes, "write at the latest after this many bytes of messages")
+      ->capture_default_str();
   cmd.add_option("--ros-distro,--distro", options.ros_distro,
                  "layout of the bag: humble is read by all that came later")
       ->check(CLI::IsMember({"humble", "jazzy"}))

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <memory>
 
+#include "bramble/bag/bag_bench.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/dataset/extract_bench.hpp"
 #include "bramble/infer/infer_bench.hpp"
+#include "bramble/live/latency_bench.hpp"
 #include "bramble/render/render_bench.hpp"
 #include "bramble/sim/simulation.hpp"
 #include "bramble/train/train_bench.hpp"
@@ -51,6 +53,9 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     std::filesystem::path bag, model;
     std::string network_size;
     int batch = 8;
+    BagBenchOptions bags;
+    double megabytes = 400;
+    LatencyBenchOptions latency;
   };
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("bench", "Figures beside a peer or a limit, measured in the same run");
@@ -87,6 +92,32 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     bench.python = peer_python(options->python);
     bench.peer_script = home_folder() / "bench" / "extract_peer.py";
     show(bench_extract(bench), common);
+  });
+
+  auto* bags = command->add_subcommand("bag", "writing and reading bags beside write(2), read(2) and Python rosbags");
+  bags->add_option("--megabytes", options->megabytes, "of messages")->check(CLI::Range(1., 1e6))->capture_default_str();
+  bags->add_option("--folder", options->bags.folder, "where the files go meanwhile (default: the temporary folder)");
+  bags->add_option("--rounds", options->bags.rounds, "the best of so many counts")->check(CLI::PositiveNumber);
+  bags->add_option("--python", options->python, "Python with rosbags (default: the tests' own)");
+  bags->footer("Examples:\n  bramble bench bag\n  bramble bench bag --megabytes 2000 --folder /data --json bag.json");
+  bags->callback([options, &common] {
+    options->bags.bytes = static_cast<std::uint64_t>(options->megabytes * 1e6);
+    options->bags.python = peer_python(options->python);
+    options->bags.peer_script = home_folder() / "bench" / "bag_peer.py";
+    show(bench_bag(options->bags), common);
+  });
+
+  auto* latency = command->add_subcommand("latency", "a picture of 3 MB to another process, beside CycloneDDS");
+  latency->add_option("--messages", options->latency.messages)->check(CLI::PositiveNumber)->capture_default_str();
+  latency->add_option("--rate", options->latency.rate_hz, "pictures a second")
+      ->check(CLI::Range(0.1, 1e4))
+      ->capture_default_str();
+  latency->add_option("--python", options->python, "Python with cyclonedds (default: the tests' own)");
+  latency->footer("Examples:\n  bramble bench latency\n  bramble bench latency --messages 1000 --rate 50");
+  latency->callback([options, &common] {
+    options->latency.python = peer_python(options->python);
+    options->latency.peer_script = home_folder() / "bench" / "latency_peer.py";
+    show(bench_latency(options->latency), common);
   });
 
   auto* train = command->add_subcommand("train", "training samples/s beside Python PyTorch on the same network");

@@ -24,7 +24,8 @@ void parse_size(const std::string& text, int& width, int& height) {
 }  // namespace
 
 void add_drive_options(CLI::App& cmd, DriveOptions& options) {
-  cmd.add_option("--driver", options.simulation.driver, "autopilot, reverse, manual-like or trace:FILE")
+  cmd.add_option("--driver", options.simulation.driver,
+                 "autopilot, reverse, manual-like, trace:FILE, or manual (ROS topics)")
       ->capture_default_str();
   cmd.add_option("--frames", options.simulation.frames, "how many frames of 50 ms")->check(CLI::PositiveNumber);
   cmd.add_option("--size", options.size, "picture size of every camera, for example 512x384 (default: the rig's)");

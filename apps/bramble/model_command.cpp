@@ -1,30 +1,32 @@
-// bramble model: what is in a model package.
+// bramble model: what is in a model package; packages out of other files and into other formats.
 #include <fmt/format.h>
 
 #include "bramble/core/error.hpp"
-#include "bramble/model/acfnet.hpp"
+#include "bramble/infer/onnx_runner.hpp"
+#include "bramble/model/model_export.hpp"
+#include "bramble/model/segmenter.hpp"
 #include "command.hpp"
+#include "sizes.hpp"
 
 namespace bramble {
 namespace {
 
 void show(const std::filesystem::path& folder, bool every_tensor, const CommonOptions& common) {
   ModelInfo info;
-  AcfNet network = load_acfnet(folder, info);
-  const auto costs = network_costs(network, info.width, info.height);
-  const int scale = info.decoder == "skip4" ? 4 : info.output_stride;
+  const Segmenter network = load_segmenter(folder, info);
+  const NetworkSummary summary = summarise(*network, info.width, info.height);
   fmt::print("{}: {} on {}, output stride {}, decoder {}\n", folder.string(), info.architecture, info.backbone,
              info.output_stride, info.decoder);
   fmt::print("  input   [1, 3, {}, {}]  (RGB on 0…1 minus [{:.4f}], by [{:.4f}])\n", info.height, info.width,
              fmt::join(info.mean, ", "), fmt::join(info.stddev, ", "));
-  fmt::print("  coarse  [1, {}, {}, {}]\n  logits  [1, {}, {}, {}]\n", info.ontology.size(), info.height / 16,
-             info.width / 16, info.ontology.size(), info.height / scale, info.width / scale);
+  if (!summary.coarse.empty()) fmt::print("  coarse  [{}]\n", fmt::join(summary.coarse, ", "));
+  fmt::print("  logits  [{}]\n", fmt::join(summary.logits, ", "));
   fmt::print("  classes");
   for (const auto& c : info.ontology.classes()) fmt::print(" {} {}", c.id, c.name);
   fmt::print("\n\n  {:<12}{:>12}{:>14}\n", "part", "parameters", "multiply-adds");
   nlohmann::json parts = nlohmann::json::object();
   PartCost all{"all"};
-  for (const auto& cost : costs) {
+  for (const auto& cost : summary.parts) {
     fmt::print("  {:<12}{:>12}{:>12.3f} G\n", cost.name, cost.parameters,
                1e-9 * static_cast<double>(cost.multiply_adds));
     parts[cost.name] = {{"parameters", cost.parameters}, {"multiply_adds", cost.multiply_adds}};
@@ -52,10 +54,105 @@ void show(const std::filesystem::path& folder, bool every_tensor, const CommonOp
                       {"history", info.history}});
 }
 
+void print_checks(const std::vector<ExportCheck>& checks, const CommonOptions& common) {
+  nlohmann::json figures = nlohmann::json::object();
+  for (const auto& check : checks) {
+    fmt::print("  {:<22}{}\n", check.file,
+               check.checked ? fmt::format("equal to the network: largest difference {:.1e} of the largest logit",
+                                           check.difference)
+                             : "not checked");
+    figures[check.file] = check.checked ? nlohmann::json(check.difference) : nlohmann::json(nullptr);
+  }
+  write_json(common, {{"differences", figures}});
+}
+
+void add_export(CLI::App& model, CommonOptions& common) {
+  struct Options {
+    std::filesystem::path folder, output;
+    std::string format = "all";
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = model.add_subcommand("export", "Write TorchScript for PerceptionMetrics, and ONNX, and check both");
+  command->add_option("model", options->folder, "model package")->required();
+  command->add_option("-o,--output", options->output, "folder; default: the package's own");
+  command->add_option("--format", options->format, "torchscript, onnx or all")
+      ->check(CLI::IsMember({"all", "torchscript", "onnx"}))
+      ->capture_default_str();
+  command->footer(
+      "TorchScript comes with model_ontology.json and model_cfg.json as pm_eval_model wants them.\n"
+      "Examples:\n"
+      "  bramble model export models/mine\n"
+      "  bramble model export models/mine --format onnx -o exported");
+  command->callback([options, &common] {
+    ExportOptions how;
+    how.torchscript = options->format != "onnx";
+    how.onnx = options->format != "torchscript";
+    how.output = options->output;
+    how.version = BRAMBLE_VERSION;
+    how.run_onnx = run_onnx;
+    const auto checks = export_model(options->folder, how);
+    fmt::print("{}:\n", (options->output.empty() ? options->folder : options->output).string());
+    print_checks(checks, common);
+  });
+}
+
+void add_check(CLI::App& model, CommonOptions& common) {
+  auto folder = std::make_shared<std::filesystem::path>();
+  auto* command =
+      model.add_subcommand("check", "Check a package's tensors, and its exported files against its network");
+  command->add_option("model", *folder, "model package")->required();
+  command->footer(
+      "Examples:\n"
+      "  bramble model check models/mine\n"
+      "  bramble model check models/mine --json check.json");
+  command->callback([folder, &common] {
+    const auto checks = check_model(*folder, run_onnx);
+    fmt::print("{}: whole, all tensors finite\n", folder->string());
+    print_checks(checks, common);
+  });
+}
+
+void add_import(CLI::App& model, CommonOptions&) {
+  struct Options {
+    std::filesystem::path file, output, ontology;
+    std::string size;
+    ModelInfo info;
+  };
+  auto options = std::make_shared<Options>();
+  options->info.decoder.clear();
+  auto* command = model.add_subcommand("import", "Make a package out of tensors that were trained elsewhere");
+  command->add_option("file", options->file, "safetensors or PyTorch file with the names of docs/model_package.md")
+      ->required();
+  command->add_option("-o,--output", options->output, "package to make")->required();
+  command->add_option("--ontology", options->ontology, "classes, in the order of the logits")->required();
+  command->add_option("--size", options->size, "network input, WIDTHxHEIGHT")->required();
+  command->add_option("--model", options->info.architecture, "acfnet, deeplabv3plus or lraspp")->capture_default_str();
+  command->add_option("--backbone", options->info.backbone, "efficientnet-lite0 to -lite4, efficientnet-b0 to -b7")
+      ->capture_default_str();
+  command->add_option("--decoder", options->info.decoder, "acfnet: skip4 or none");
+  command->add_option("--output-stride", options->info.output_stride, "8 or 16")->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  bramble model import acf.safetensors -o models/acf --ontology bramble --size 512x384\n"
+      "  bramble model import deeplab.pth -o models/dl --model deeplabv3plus --backbone efficientnet-b0 \\\n"
+      "      --ontology bramble --size 512x384");
+  command->callback([options] {
+    ModelInfo info = options->info;
+    info.ontology = Ontology::load(find_shipped(options->ontology, "ontologies", ".yaml"));
+    std::tie(info.width, info.height) = parse_size(options->size);
+    if (info.width % 16 != 0 || info.height % 16 != 0)
+      fail("an input of {} must have sides that are multiples of 16", options->size);
+    if (info.decoder.empty()) info.decoder = decoders_of(info.architecture).front();
+    set_backbone_defaults(info);
+    import_model(options->file, info, options->output);
+    fmt::print("{}: {} on {}, checked\n", options->output.string(), info.architecture, info.backbone);
+  });
+}
+
 }  // namespace
 
 void add_model_command(CLI::App& app, CommonOptions& common) {
-  auto* command = app.add_subcommand("model", "Look into model packages");
+  auto* command = app.add_subcommand("model", "Look into, check, import and export model packages");
   command->require_subcommand(1);
   auto* show_command = command->add_subcommand("show", "Print shapes, parameters, multiply-adds and origin of a model");
   auto folder = std::make_shared<std::filesystem::path>();
@@ -67,6 +164,9 @@ void add_model_command(CLI::App& app, CommonOptions& common) {
       "  bramble model show models/mine\n"
       "  bramble model show models/mine --tensors --json model.json");
   show_command->callback([folder, every_tensor, &common] { show(*folder, *every_tensor, common); });
+  add_export(*command, common);
+  add_check(*command, common);
+  add_import(*command, common);
 }
 
 }  // namespace bramble

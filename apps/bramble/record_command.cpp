@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <regex>
@@ -15,12 +16,23 @@
 #include "bramble/core/progress.hpp"
 #include "bramble/live/ros_node.hpp"
 #include "bramble/record/recorder.hpp"
+#include "bramble/stream/queued_sink.hpp"
 #include "command.hpp"
 #include "drive_options.hpp"
 #include "ros_options.hpp"
 
 namespace bramble {
 namespace {
+
+constexpr std::uint64_t kQueueBytes = 128U << 20;  // of messages that wait for the disk
+
+// What --report-written prints: a promise, made only when it is kept.
+void report_written(BagOptions& options) {
+  options.on_commit = [](std::uint64_t messages) {
+    fmt::print("written {}\n", messages);
+    std::fflush(stdout);
+  };
+}
 
 struct LiveRecording {
   std::string output;
@@ -43,6 +55,7 @@ void record_live(const LiveRecording& options, const CommonOptions& common) {
     }
   RosNode node(options.node);
   BagWriter bag(options.output, options.bag);
+  QueuedSink queue(bag, kQueueBytes, QueuedSink::WhenFull::kDrop);
   std::set<std::string> recorded;
   const auto begin = Clock::now();
   const auto end =
@@ -64,21 +77,21 @@ void record_live(const LiveRecording& options, const CommonOptions& common) {
       }
     }
     const auto message = node.next(std::chrono::milliseconds(50));
-    if (message) bag.write(*message);
+    if (message) queue.write(*message);
   }
-  while (const auto message = node.next(std::chrono::milliseconds(0))) bag.write(*message);
-  bag.close();
+  while (const auto message = node.next(std::chrono::milliseconds(0))) queue.write(*message);
+  queue.close();
   for (const std::string& topic : options.topics)
     if (!recorded.contains(topic)) spdlog::warn("nobody published {}", topic);
-  if (node.dropped() > 0)
-    spdlog::warn("{} messages came faster than they could be written and are lost", node.dropped());
+  const std::uint64_t dropped = node.dropped() + queue.dropped();
+  if (dropped > 0) spdlog::warn("{} messages came faster than they could be written and are lost", dropped);
   fmt::print("{}: {} topics, {} messages, {:.1f} MB\n", options.output, recorded.size(), bag.message_count(),
              static_cast<double>(bag.byte_count()) * 1e-6);
   write_json(common, {{"bag", options.output},
                       {"topics", recorded.size()},
                       {"messages", bag.message_count()},
                       {"bytes", bag.byte_count()},
-                      {"dropped", node.dropped()}});
+                      {"dropped", dropped}});
 }
 
 }  // namespace
@@ -89,7 +102,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     std::string source = "sim:meadow";
     std::vector<std::string> topics;
     std::string regex;
-    bool all = false;
+    bool all = false, report_written = false;
     double duration_s = 0;
     BagOptions bag;
     DriveOptions drive;
@@ -107,6 +120,9 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
       ->check(CLI::PositiveNumber);
   cmd->add_option("-e,--regex", options->regex, "record topics whose whole name matches");
   add_bag_options(*cmd, options->bag);
+  cmd->add_flag(
+      "--report-written", options->report_written,
+      "print «written N» whenever the first N messages are on files: a kill of this process loses none of them");
   add_drive_options(*cmd, options->drive);
   options->node.name = "bramble_recorder";
   add_ros_options(*cmd, options->node);
@@ -120,6 +136,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
   cmd->callback([options, &common] {
     if (options->topics.empty() && !options->all && options->regex.empty())
       throw CLI::RequiredError("TOPIC: name the topics to record, or -e REGEX, or -a for all of them");
+    if (options->report_written) report_written(options->bag);
     if (options->source == "ros")
       return record_live({options->output, options->all ? std::vector<std::string>{} : options->topics,
                           options->all ? "" : options->regex, options->duration_s, options->bag, options->node},
@@ -143,6 +160,7 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
     require_free_space(options->output, bytes + bytes / 50, "the bag");
 
     BagWriter bag(options->output, options->bag);
+    QueuedSink queue(bag, kQueueBytes, QueuedSink::WhenFull::kWait);  // the next frame is made while one is written
     for (const TopicInfo& topic : simulation->topics())
       if (simulation->wants(topic.name)) bag.add_topic(topic);
     const auto begin = std::chrono::steady_clock::now();
@@ -159,11 +177,11 @@ void add_record_command(CLI::App& app, CommonOptions& common) {
           stamp_ns = message->stamp_ns;
           ++recorded;
         }
-        bag.write(*message);
+        queue.write(*message);
       }
       if (!stopped && recorded > 0) progress.advance();
     }
-    bag.close();
+    queue.close();
     const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     write_file_atomically(std::filesystem::path(options->output) / kTraceName, simulation->trace().to_csv());
     save_trace(*simulation, drive);

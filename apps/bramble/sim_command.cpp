@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "bramble/bridge/bridge_inputs.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/interrupt.hpp"
@@ -27,6 +28,7 @@ struct LiveOptions {
   double rate = 1;
   std::vector<std::string> topics;
   RosNodeOptions node;
+  std::shared_ptr<ManualControl> controls = std::make_shared<ManualControl>();
 };
 
 // Publishes the drive as it goes, at the wall clock's pace or as fast as frames are made. Nothing is left out: a slow
@@ -36,12 +38,15 @@ void publish_live(Simulation& simulation, const LiveOptions& live, DriveStatisti
   RosNode node(live.node);
   for (const TopicInfo& topic : simulation.topics())
     if (simulation.wants(topic.name)) node.advertise(topic);
+  BridgeInputs inputs(node, *live.controls, simulation);
   const auto frame_time =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kFrameS / live.rate));
   Progress progress("publishing", static_cast<std::uint64_t>(simulation.frame_count()));
   std::int64_t last = -1;
   auto due = Clock::now();
   while (!interrupted()) {
+    if (simulation.frame_sent() && inputs.take(interrupted)) due = Clock::now();
+    if (interrupted()) break;
     const auto message = simulation.next();
     if (!message) break;
     if (simulation.frame().index != last) {
@@ -108,10 +113,10 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
   add_dashboard_options(*cmd, options->dashboard, "--dashboard");
   cmd->footer(
       "Without --frames: a trace is driven whole, another drive for 1200 frames (a minute); with --ros or --dashboard "
-      "until "
-      "Ctrl-C.\n"
-      "Examples:\n  bramble sim meadow --dashboard --driver manual\n  bramble sim meadow --ros --size 512x384\n  "
-      "bramble sim tiny --driver reverse "
+      "until Ctrl-C.\nWith --ros the vehicle, the weather and the clock take carla_ros_bridge's commands; see "
+      "docs/guide/ros2.md.\n"
+      "Examples:\n  bramble sim meadow --dashboard --driver manual\n  bramble sim meadow --ros --driver manual --size "
+      "512x384\n  bramble sim tiny --driver reverse "
       "--frames 200 --size 512x384 -o pictures --report report");
   cmd->callback([options, &common] {
     DriveOptions& drive = options->drive;
@@ -125,6 +130,7 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
     if (drive.simulation.frames == 0 && !options->live.on && !drive.simulation.driver.starts_with("trace:"))
       drive.simulation.frames = 1200;
     drive.simulation.topics = options->live.topics;
+    drive.simulation.manual = options->live.controls;
     if (!options->live.on)
       drive.simulation.topics = {"/clock"};  // renders nothing; pictures are made from the frames they fall on
     const auto simulation = start_drive(options->scenario, drive);

@@ -8,7 +8,9 @@
 #include "bramble/dataset/model_package.hpp"
 #include "bramble/dataset/safetensors.hpp"
 #include "bramble/infer/engine.hpp"
+#include "bramble/infer/onnx_runner.hpp"
 #include "bramble/model/acfnet.hpp"
+#include "bramble/model/model_export.hpp"
 
 namespace bramble {
 namespace {
@@ -61,7 +63,7 @@ TEST_P(Engines, GiveTheSameLogits) {
   for (std::uint8_t& byte : picture.data) byte = static_cast<std::uint8_t>(random.below(256));
 
   ModelInfo loaded;
-  AcfNet again = load_acfnet(folder, loaded);
+  const Segmenter again = load_segmenter(folder, loaded);
   torch::NoGradGuard no_grad;
   const auto bytes = torch::from_blob(picture.data.data(), {1, which.height, which.width, 3}, torch::kUInt8);
   const auto mean = torch::tensor({info.mean[0], info.mean[1], info.mean[2]}, torch::kFloat32).view({1, 3, 1, 1});
@@ -85,6 +87,46 @@ TEST_P(Engines, GiveTheSameLogits) {
   EXPECT_GT(largest, 1e-3);
   EXPECT_LT(difference / largest, 1e-3);
   RecordProperty("relative_difference", std::to_string(difference / largest));
+}
+
+// ONNX files of every head, as OpenVINO's reader of the format understands them; export_model() throws where they
+// differ.
+TEST(OnnxExport, IsTheSameFunctionInOpenVino) {
+  const fs::path folder = fs::temp_directory_path() / ("bramble_onnx_" + std::to_string(getpid()));
+  for (const auto& [architecture, backbone, stride] : {std::tuple("acfnet", "efficientnet-lite0", 16),
+                                                       {"acfnet", "efficientnet-b0", 8},
+                                                       {"deeplabv3plus", "efficientnet-lite0", 16},
+                                                       {"lraspp", "efficientnet-b0", 16}}) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    ModelInfo info;
+    info.architecture = architecture;
+    info.backbone = backbone;
+    info.output_stride = stride;
+    info.decoder = decoders_of(architecture).front();
+    info.backbone_padding = stride == 8 ? "symmetric" : "same";
+    info.width = 96;
+    info.height = 64;
+    info.ontology = Ontology("two", {{0, "grass", {0, 102, 0}, 1}, {1, "sky", {0, 0, 255}, 2}});
+    set_backbone_defaults(info);
+    info.history = nlohmann::json::array();
+    torch::manual_seed(7);
+    const Segmenter network = make_segmenter(info);
+    {
+      torch::NoGradGuard no_grad;
+      for (auto& named : network->named_buffers()) {
+        if (named.key().ends_with("running_mean")) named.value().normal_(0, 0.2);
+        if (named.key().ends_with("running_var")) named.value().uniform_(0.5, 1.5);
+      }
+    }
+    write_safetensors(model_weights_file(folder), tensors_of(*network));
+    save_model_info(folder, info);
+    const auto checks = export_model(folder, {.version = "test", .run_onnx = run_onnx});
+    ASSERT_EQ(checks.size(), 2U);
+    EXPECT_TRUE(checks[1].checked);
+    EXPECT_LT(checks[1].difference, kExportTolerance) << architecture << " on " << backbone;
+  }
+  fs::remove_all(folder);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Engines,

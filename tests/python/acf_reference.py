@@ -46,11 +46,16 @@ def made_up(name, shape):
 
 
 # --- layers ------------------------------------------------------------------------------------------------------------
-def conv(x, w, stride=1, dilation=1):
-    """x [C, H, W], w [O, C, k, k] or depthwise [C, 1, k, k] of TensorFlow's SAME padding."""
+def conv(x, w, stride=1, dilation=1, symmetric=False):
+    """x [C, H, W], w [O, C, k, k] or depthwise [C, 1, k, k]; TensorFlow's SAME padding or symmetric."""
     k = w.shape[2]
     out, pads = [], []
     for size in x.shape[1:]:
+        if symmetric:
+            half = dilation * (k - 1) // 2
+            out.append((size + 2 * half - dilation * (k - 1) - 1) // stride + 1)
+            pads.append((half, half))
+            continue
         out.append(-(-size // stride))
         total = max((out[-1] - 1) * stride + (k - 1) * dilation + 1 - size, 0)
         pads.append((total // 2, total - total // 2))
@@ -132,6 +137,88 @@ class Network:
         return coarse, self.biased(y, "classifier", classes)
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+class Family(Network):
+    """Any EfficientNet (Tan and Le, table 1 and the scaling rules of the TensorFlow code) under ACF-Net, DeepLabV3+ and
+    LR-ASPP, written from docs/model_package.md."""
+
+    BASE = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+    SCALES = {"lite0": (1.0, 1.0), "lite3": (1.2, 1.4), "b0": (1.0, 1.0), "b1": (1.0, 1.1), "b3": (1.2, 1.4)}
+
+    def __init__(self, tensor, variant, stride=16, symmetric=False, epsilon=1e-3):
+        super().__init__(tensor)
+        self.variant, self.stride, self.symmetric, self.epsilon = variant, stride, symmetric, epsilon
+
+    def features(self, x, prefix="backbone."):
+        """Features at a quarter, an eighth and the output stride."""
+        lite, (width, depth) = self.variant.startswith("lite"), self.SCALES[self.variant]
+
+        def scaled(channels):
+            wanted = channels * width
+            rounded = max(8, int(wanted + 4) // 8 * 8)
+            return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+        act = (lambda y: np.clip(y, 0, 6)) if lite else (lambda y: y * sigmoid(y))
+        w = lambda name, *shape: self.tensor(f"{prefix}{name}.weight", shape)
+        n = lambda y, name: self.norm(y, prefix + name, self.epsilon)
+        biased = lambda y, name, channels: self.biased(y, prefix + name, channels)
+        x = act(n(conv(x, w("_conv_stem", 32 if lite else scaled(32), 3, 3, 3), 2, 1, self.symmetric), "_bn0"))
+        resolution, dilation, index, kept = 2, 1, 0, {}
+        for stage, (repeats, k, stage_stride, expand, channels) in enumerate(self.BASE):
+            if not (lite and stage in (0, 6)):
+                repeats = int(np.ceil(depth * repeats))
+            channels = scaled(channels)
+            for repeat in range(repeats):
+                stride = stage_stride if repeat == 0 else 1
+                keep = stride == 2 and resolution == self.stride
+                stride = 1 if keep else stride
+                name, y, middle = f"_blocks.{index}.", x, x.shape[0] * expand
+                if expand > 1:
+                    y = act(n(conv(y, w(name + "_expand_conv", middle, x.shape[0], 1, 1)), name + "_bn0"))
+                y = conv(y, w(name + "_depthwise_conv", middle, 1, k, k), stride, dilation, self.symmetric)
+                y = act(n(y, name + "_bn1"))
+                if not lite:
+                    z = biased(y.mean((1, 2), keepdims=True), name + "_se_reduce", max(1, x.shape[0] // 4))
+                    y = y * sigmoid(biased(z * sigmoid(z), name + "_se_expand", middle))
+                y = n(conv(y, w(name + "_project_conv", channels, middle, 1, 1)), name + "_bn2")
+                x = y + x if stride == 1 and channels == x.shape[0] else y
+                resolution, index = resolution * stride, index + 1
+                dilation = 2 * dilation if keep else dilation
+                if dilation == 1:
+                    kept[resolution] = x
+        return kept[4], kept[8], x
+
+    def aspp(self, x):
+        pooled = np.broadcast_to(self.point(x.mean((1, 2), keepdims=True), "aspp.pool", 256), (256, *x.shape[1:]))
+        branches = [pooled, self.point(x, "aspp.point", 256)]
+        branches += [self.separable(x, f"aspp.rate{rate}", 256, rate * 16 // self.stride) for rate in (6, 12, 18)]
+        return self.point(np.concatenate(branches), "aspp.project", 256)
+
+    def acfnet(self, picture, classes):
+        f4, _, deep = self.features(picture)
+        x = self.aspp(deep)
+        attend = self.point(acf(x, self.biased(x, "coarse", classes)), "acf.attend", 256)
+        y = self.separable(np.concatenate([x, attend]), "acf.fuse", 256)
+        high = resize(self.point(y, "decoder.high", 64), *f4.shape[1:])
+        y = self.separable(np.concatenate([high, self.point(f4, "decoder.low", 32)]), "decoder.refine", 64)
+        return self.biased(y, "classifier", classes)
+
+    def deeplabv3plus(self, picture, classes):
+        f4, _, deep = self.features(picture)
+        y = np.concatenate([resize(self.aspp(deep), *f4.shape[1:]), self.point(f4, "decoder.low", 48)])
+        y = self.separable(self.separable(y, "decoder.refine1", 256), "decoder.refine2", 256)
+        return self.biased(y, "classifier", classes)
+
+    def lraspp(self, picture, classes):
+        _, f8, deep = self.features(picture)
+        gate = sigmoid(conv(deep.mean((1, 2), keepdims=True), self.tensor("head.scale.weight", (128, deep.shape[0], 1, 1))))
+        x = resize(self.point(deep, "head.high", 128) * gate, *f8.shape[1:])
+        return self.biased(f8, "head.low_classifier", classes) + self.biased(x, "head.high_classifier", classes)
+
+
 def acf(x, coarse):
     """Attentional class features of x [C, h, w] and coarse logits [K, h, w]."""
     p = np.exp(coarse - coarse.max(0))
@@ -177,6 +264,11 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
+# Backbones and heads that src/bramble/model/family_test.cpp compares: {variant, output stride, symmetric, epsilon}.
+FEATURES = [("lite3", 16, False, 1e-3), ("b0", 16, False, 1e-3), ("b0", 16, True, 1e-5), ("b1", 8, True, 1e-5), ("b3", 16, False, 1e-3)]
+HEADS = [("acfnet", "b0", 16), ("acfnet", "lite0", 8), ("deeplabv3plus", "lite0", 16), ("lraspp", "lite0", 16), ("lraspp", "b0", 8)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", required=True)
@@ -191,6 +283,16 @@ def main():
     for decoder in ("skip4", "none"):
         results[f"{decoder}.coarse"], results[f"{decoder}.logits"] = Network(made_up)(picture, 5, decoder)
 
+    small = uniform("small", 3 * 48 * 64).reshape(3, 48, 64)
+    for variant, stride, symmetric, epsilon in FEATURES:
+        network = Family(made_up, variant, stride, symmetric, epsilon)
+        name = f"{variant}.os{stride}.{'symmetric' if symmetric else 'same'}"
+        for part, values in zip(("quarter", "eighth", "deep"), network.features(small)):
+            results[f"{name}.{part}"] = values if part == "deep" else values[::8]  # some channels say enough
+    for architecture, variant, stride in HEADS:
+        logits = getattr(Family(made_up, variant, stride), architecture)(small, 5)
+        results[f"{architecture}.{variant}.os{stride}"] = logits
+
     pretrained = read_pth(options.weights)
     network = Network(lambda name, shape: pretrained[name].astype(np.float64).reshape(shape))
     smooth = resize(uniform("smooth", 3 * 6 * 8).reshape(3, 6, 8), 48, 64)
@@ -202,4 +304,5 @@ def main():
     write_safetensors(options.output, results)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ START = 1_700_000_000_000_000_000
 INFINITE = (9223372036, 854775807) if Reader is None else QosTime(9223372036, 854775807)
 
 # Every type of ours that rosbags brings its own definition of, plus those it takes from our msg/ folder.
-OWN_PACKAGES = ("ackermann_msgs", "carla_msgs", "vision_msgs")
+OWN_PACKAGES = ("ackermann_msgs", "carla_msgs", "derived_object_msgs", "vision_msgs")
 
 
 def typestore(checks):
@@ -335,6 +335,19 @@ def test_info_counts_what_is_there(checks):
     assert {topic["name"]: topic["messages"] for topic in info["topics"]} == {name: 3 for name in {row[0] for row in written}}
     shorter = checks.run("bag", "info", next(bag.glob("*.db3"))).stdout
     assert f"messages  {len(written)}" in shorter
+
+
+def test_bench_measures_all_three(checks):
+    figures = checks.work / "bench.json"
+    done = checks.run("bench", "bag", "--megabytes", 20, "--rounds", 1, "--folder", checks.work, "--json", figures, check=False)
+    if "bench" not in checks.run("--help").stdout:
+        return checks.skip("bench bag: no bench command in this build")
+    assert done.returncode == 0, done.stderr
+    bench = json.loads(figures.read_text())
+    for storage in ("sqlite3", "mcap"):
+        for what in ("write", "read"):
+            assert bench[f"{storage}_{what}_mb_per_s"] > 0 and bench[f"{storage}_{what}_ratio"] > 0
+            assert bench[f"{storage}_over_rosbags_{what}"] is not None, bench.get("note")
 
 
 def test_bag_recorded_by_the_simulation(checks):

@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <limits>
 #include <utility>
 
 #include "bramble/bag/mcap_reader.hpp"
+#include "bramble/bag/ros1_reader.hpp"
 #include "bramble/bag/sqlite_storage.hpp"
 #include "bramble/bag/zstd.hpp"
 #include "bramble/core/error.hpp"
+#include "bramble/ros/messages.hpp"
 
 namespace bramble {
 
@@ -18,10 +21,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// «drive_0.mcap», «drive_0.db3.zstd».
-bool is_storage_name(const std::string& name) {
+constexpr std::array<std::string_view, 4> kEndings = {".db3", ".mcap", ".bag", ".bag.active"};
+
+// The name without its ending: «drive_0» of «drive_0.mcap», «drive_0.db3.zstd»; empty for another file.
+std::string storage_stem(const std::string& name) {
   const std::string bare = name.ends_with(".zstd") ? name.substr(0, name.size() - 5) : name;
-  return bare.ends_with(".db3") || bare.ends_with(".mcap");
+  for (const std::string_view ending : kEndings)
+    if (bare.size() > ending.size() && bare.ends_with(ending)) return bare.substr(0, bare.size() - ending.size());
+  return {};
 }
 
 // The storage files of a folder without metadata.yaml: NAME_<n> by number, then any other by name.
@@ -29,8 +36,10 @@ std::vector<std::string> list_storage_files(const fs::path& folder) {
   std::vector<std::pair<std::uint64_t, std::string>> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
-    if (!is_storage_name(name)) continue;
-    const auto stem = name.substr(0, std::max(name.rfind(".db3") + 1, name.rfind(".mcap") + 1) - 1);
+    const std::string stem = storage_stem(name);
+    if (stem.empty()) continue;
+    // A kill between packing a file and removing it leaves both.
+    if (name.ends_with(".zstd") && fs::exists(folder / name.substr(0, name.size() - 5))) continue;
     const auto digits = stem.substr(stem.find_last_not_of("0123456789") + 1);
     const bool numbered = !digits.empty() && digits.size() < 18 && digits.size() < stem.size();
     found.emplace_back(numbered ? std::stoull(digits) : std::numeric_limits<std::uint64_t>::max(), name);
@@ -90,6 +99,7 @@ struct BagReader::Impl {
   std::unique_ptr<StorageReader> open_storage(const std::string& name) {
     const auto file = unpacked_file(name);
     if (file.extension() == ".mcap") return open_mcap_file(file, wanted, recovering());
+    if (file.extension() == ".bag" || file.extension() == ".active") return open_ros1_bag(file, wanted, recovering());
     return open_sqlite_file(file, wanted, recovering());
   }
 
@@ -104,7 +114,8 @@ struct BagReader::Impl {
   void list_files_without_metadata() {
     metadata = {};
     const auto files = list_storage_files(folder);
-    if (files.empty()) fail("{} is not a bag: it has neither metadata.yaml nor .db3 or .mcap files", folder.string());
+    if (files.empty())
+      fail("{} is not a bag: it has neither metadata.yaml nor .db3, .mcap or .bag files", folder.string());
     for (const auto& file : files) note_damage([&] { add_content_of(file); });
   }
 
@@ -123,8 +134,8 @@ struct BagReader::Impl {
     std::error_code error;
     if (!fs::exists(path, error)) fail("no bag at {}", path.string());
     if (fs::is_regular_file(path)) {
-      if (!is_storage_name(path.filename().string()))
-        fail("{} is not a rosbag2 folder, .db3 or .mcap file (ROS 1 bags are not read by this version)", path.string());
+      if (storage_stem(path.filename().string()).empty())
+        fail("{} is not a rosbag2 folder, nor a .db3 or .mcap file, nor a .bag file of ROS 1", path.string());
       folder = path.parent_path();
       note_damage([&] { add_content_of(path.filename().string()); });
     } else {
@@ -137,8 +148,8 @@ struct BagReader::Impl {
         });
       if (!indexed) list_files_without_metadata();
     }
-    if (metadata.storage != "sqlite3" && metadata.storage != "mcap")
-      fail("{} is stored as {}; this version reads sqlite3 and mcap", path.string(), metadata.storage);
+    if (metadata.storage != "sqlite3" && metadata.storage != "mcap" && metadata.storage != "ros1")
+      fail("{} is stored as {}; this version reads sqlite3, mcap and bags of ROS 1", path.string(), metadata.storage);
     for (auto& file : metadata.files) {
       if (fs::exists(folder / file)) continue;
       // Bags of old versions put the folder's name in front.
@@ -149,9 +160,28 @@ struct BagReader::Impl {
         note_damage([&] { fail("{}: the storage file {} named in metadata.yaml is missing", path.string(), file); });
     }
     if (recovering()) std::erase_if(metadata.files, [&](const auto& file) { return !fs::exists(folder / file); });
+    if (!metadata.files.empty()) find_definitions();
     std::vector<TopicInfo> there;
     for (const auto& topic : metadata.topics) there.push_back(topic.info);
     require_topics(there, wanted, "bag " + path.string());
+  }
+
+  // metadata.yaml does not define the types that are not ours; a file may.
+  void find_definitions() {
+    const auto undefined = [](const BagTopic& topic) {
+      return !topic.info.definition && !find_message_type(topic.info.type);
+    };
+    if (std::none_of(metadata.topics.begin(), metadata.topics.end(), undefined)) return;
+    try {
+      storage = open_storage(metadata.files.front());
+      const BagMetadata content = storage->content();
+      for (BagTopic& topic : metadata.topics)
+        for (const BagTopic& same : content.topics)
+          if (same.info.name == topic.info.name && same.info.type == topic.info.type && undefined(topic))
+            topic.info.definition = same.info.definition;
+    } catch (const Error&) {
+      storage.reset();  // reading meets the same damage, and tells
+    }
   }
 
   std::optional<Message> next() {

@@ -16,11 +16,11 @@ enum class Damage {
 };
 
 /// Reads a rosbag2 bag with sqlite3 or MCAP storage: a folder with metadata.yaml (versions 1 to 9), a folder without it
-/// (the files are listed and the index made anew), or a single .db3 or .mcap file. Compression by message and by file
-/// (zstd) is undone; a file is unpacked into the temporary folder and removed with the reader. Messages come in order
-/// of (file, timestamp, id). Memory holds one message, and 24 bytes for each of a file that has no usable time index.
-/// The bag is never changed, not even to fold in the log of a killed recorder. Rows that name no known topic are left
-/// out.
+/// (the files are listed and the index made anew), or a single .db3 or .mcap file. Bags of ROS 1 (.bag, also a folder
+/// of them) are read as if they were of ROS 2. Compression by message and by file (zstd) is undone; a file is unpacked
+/// into the temporary folder and removed with the reader. Messages come in order of (file, timestamp, id). Memory holds
+/// one message, and 24 bytes for each of a file that has no usable time index. The bag is never changed, not even to
+/// fold in the log of a killed recorder. Rows that name no known topic are left out.
 class BagReader final : public Source {
  public:
   /// Only the topics in `wanted` (empty: all). Throws Error when the place is no bag, or lacks a wanted topic (it lists

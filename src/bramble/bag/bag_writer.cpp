@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "bramble/bag/bag_reader.hpp"
 #include "bramble/bag/mcap_writer.hpp"
@@ -28,6 +29,7 @@ struct BagWriter::Impl {
   std::uint64_t committed_messages = 0;
   bool closed = false;
   bool failed = false;  // after an Error nothing more is written
+  std::mutex mutex;
 
   bool jazzy() const { return options.ros_distro == "jazzy"; }
   std::string file_name(std::size_t number) const {
@@ -108,18 +110,22 @@ struct BagWriter::Impl {
       pack_zstd_file(file, folder / metadata.files.back());
       fs::remove(file);
     }
-    uncommitted_bytes = 0;
-    committed_messages = metadata.message_count;
+    note_commit();
   }
   void commit() {
     storage->commit();
+    note_commit();
+  }
+  void note_commit() {
     uncommitted_bytes = 0;
     committed_messages = metadata.message_count;
+    if (options.on_commit) options.on_commit(committed_messages);
   }
   // Runs a step of writing. After an Error what was committed stays, and the rest is given up: a half-written batch
   // must not be committed with later messages.
   template <typename Step>
   void guarded(const Step& step) {
+    const std::lock_guard lock(mutex);
     if (closed) fail("the bag {} is closed", folder.string());
     if (failed) fail("the bag {} could not be written; nothing more is taken", folder.string());
     try {
@@ -214,5 +220,6 @@ void BagWriter::Impl::close() {
 
 std::uint64_t BagWriter::message_count() const { return impl_->metadata.message_count; }
 std::uint64_t BagWriter::byte_count() const { return impl_->bytes; }
+std::uint64_t BagWriter::committed_count() const { return impl_->committed_messages; }
 
 }  // namespace bramble

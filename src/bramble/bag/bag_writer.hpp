@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,10 @@ struct BagOptions {
   std::string compression_mode;
   /// Messages are committed to disk after this many bytes; what is committed survives a kill.
   std::uint64_t commit_bytes = 4 << 20;
+  /// Called after each commit, with how many messages are written so far: the first so many that came to write() are
+  /// in files of the operating system, and survive a kill of the process at any later moment (not a power cut: no
+  /// fsync). Comes on the thread that writes.
+  std::function<void(std::uint64_t messages)> on_commit;
   /// A new file begins when the one in work has this many bytes of messages or spans this time; 0: never.
   std::uint64_t split_bytes = 0;
   std::int64_t split_ns = 0;
@@ -28,7 +33,8 @@ struct BagOptions {
 /// Writes a rosbag2 folder: NAME/NAME_0.db3 or .mcap (NAME_1.db3, …) and NAME/metadata.yaml, as `ros2 bag
 /// record -s sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last
 /// uncommitted batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same
-/// messages give the same bytes. Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.
+/// messages give the same bytes. Topics may be added on another thread than messages are written. Layouts: rosbag2's
+/// sqlite storage plug-in and metadata_io, Humble and Jazzy.
 class BagWriter final : public Sink {
  public:
   /// Throws Error when the folder exists already or cannot be made.
@@ -52,6 +58,8 @@ class BagWriter final : public Sink {
 
   std::uint64_t message_count() const;
   std::uint64_t byte_count() const;
+  /// Messages that survive a kill of this process: what on_commit told last.
+  std::uint64_t committed_count() const;
 
  private:
   struct Impl;

@@ -1,16 +1,18 @@
 #include "bramble/bag/mcap_reader.hpp"
 
 #include <libdeflate.h>
-#include <lz4frame.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <map>
 
+#include "bramble/bag/lz4.hpp"
 #include "bramble/bag/mcap.hpp"
 #include "bramble/bag/zstd.hpp"
 #include "bramble/core/error.hpp"
+#include "bramble/ros/messages.hpp"
+#include "bramble/ros/ros1_message.hpp"
 #include "bramble/stream/stream.hpp"
 
 namespace bramble {
@@ -49,28 +51,6 @@ class Fields {
   std::span<const std::uint8_t> bytes_;
 };
 
-std::vector<std::uint8_t> unpack_lz4(std::span<const std::uint8_t> packed, std::uint64_t size) {
-  LZ4F_dctx* context = nullptr;
-  if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION))) fail("lz4 cannot be started");
-  const std::unique_ptr<LZ4F_dctx, LZ4F_errorCode_t (*)(LZ4F_dctx*)> owner(context, LZ4F_freeDecompressionContext);
-  std::vector<std::uint8_t> out;
-  std::size_t read = 0, filled = 0;
-  for (;;) {
-    if (filled == out.size()) out.resize(std::min<std::uint64_t>(size + 1, std::max<std::size_t>(1 << 16, 2 * filled)));
-    std::size_t room = out.size() - filled, taken = packed.size() - read;
-    const std::size_t left =
-        LZ4F_decompress(context, out.data() + filled, &room, packed.data() + read, &taken, nullptr);
-    if (LZ4F_isError(left)) fail("a chunk is damaged: {}", LZ4F_getErrorName(left));
-    filled += room;
-    read += taken;
-    if (left == 0) break;
-    if (filled > size) fail("a chunk holds more than the {} bytes it claims", size);
-    if (room == 0 && taken == 0) fail("a chunk is cut");
-  }
-  out.resize(filled);
-  return out;
-}
-
 class McapReader final : public StorageReader {
  public:
   McapReader(std::filesystem::path file, std::vector<std::string> wanted, bool recover)
@@ -93,6 +73,10 @@ class McapReader final : public StorageReader {
         same->message_count += channel.topic.message_count;
     }
     bag.message_count = entries_.size();
+    if (packed_) {
+      bag.compression_format = "zstd";
+      bag.compression_mode = "chunk";
+    }
     if (!entries_.empty()) {
       bag.start_ns = entries_.front().stamp_ns;
       bag.duration_ns = duration_between(bag.start_ns, entries_.back().stamp_ns);
@@ -124,6 +108,19 @@ class McapReader final : public StorageReader {
   struct Channel {
     BagTopic topic;
     bool wanted = false;
+    std::shared_ptr<const Ros1Transcoder> ros1;  // for messages as ROS 1 has them
+
+    void take_from_ros1(const std::string& definition) {
+      wanted = false;  // unless it can be read
+      ros1 = std::make_shared<const Ros1Transcoder>(topic.info.type, definition);
+      topic.info.type = ros1->type();
+      topic.info.definition =
+          ros1->definition().empty()
+              ? nullptr
+              : std::make_shared<const TypeDefinition>(TypeDefinition{"ros2msg", ros1->definition(), ""});
+      topic.serialization_format = "cdr";
+      wanted = true;
+    }
   };
   // Where a message is: in a chunk, or (kNoChunk) a record of the file itself.
   static constexpr std::uint64_t kNoChunk = ~0ULL;
@@ -143,7 +140,8 @@ class McapReader final : public StorageReader {
     try {
       step();
     } catch (const Error& error) {
-      const std::string what = fmt::format("{}: {}", path_.string(), error.what());
+      std::string what = error.what();
+      if (!what.starts_with(path_.string())) what = fmt::format("{}: {}", path_.string(), what);  // steps within steps
       if (!recover_) throw Error(what);
       if (std::find(damage_.begin(), damage_.end(), what) == damage_.end()) damage_.push_back(what);
     }
@@ -242,7 +240,14 @@ class McapReader final : public StorageReader {
 
   void read_schema(Fields fields) {
     const std::uint16_t id = fields.u16();
-    schemas_[id] = fields.text();
+    Schema& schema = schemas_[id];
+    schema.type = fields.text();
+    // (ROS 1's own encoding is dealt with where the channel says so.)
+    TypeDefinition definition{fields.text(), "", ""};
+    definition.text = fields.text();
+    schema.text = definition.text;
+    if (!definition.text.empty() && !find_message_type(schema.type))
+      schema.definition = std::make_shared<const TypeDefinition>(std::move(definition));
   }
 
   void read_channel(Fields fields) {
@@ -250,7 +255,10 @@ class McapReader final : public StorageReader {
     if (channels_.contains(id)) return;
     Channel channel;
     channel.topic.info.name = fields.text();
-    channel.topic.info.type = schemas_.contains(schema) ? schemas_.at(schema) : "";
+    if (const auto found = schemas_.find(schema); found != schemas_.end()) {
+      channel.topic.info.type = found->second.type;
+      channel.topic.info.definition = found->second.definition;
+    }
     channel.topic.serialization_format = fields.text();
     Fields metadata(fields.part(fields.u32()));
     while (!metadata.empty()) {
@@ -258,8 +266,15 @@ class McapReader final : public StorageReader {
       if (key == "offered_qos_profiles")
         channel.topic.info.latched =
             value.find("durability: 1") != std::string::npos || value.find("transient_local") != std::string::npos;
+      if (key == "topic_type_hash" && !value.empty() && channel.topic.info.definition) {
+        TypeDefinition definition = *channel.topic.info.definition;
+        definition.hash = value;
+        channel.topic.info.definition = std::make_shared<const TypeDefinition>(std::move(definition));
+      }
     }
     channel.wanted = topic_wanted(channel.topic.info.name, wanted_);
+    if (channel.topic.serialization_format == "ros1" && channel.wanted)
+      note_damage([&] { channel.take_from_ros1(schemas_[schema].text); });
     channels_[id] = std::move(channel);
   }
 
@@ -303,6 +318,7 @@ class McapReader final : public StorageReader {
     const std::string compression = fields.text();
     const auto packed = fields.part(fields.u64());
     if (size > kLargestRecord) fail("a chunk claims {} bytes", size);
+    packed_ = packed_ || compression == "zstd";
     std::vector<std::uint8_t> bytes;
     if (compression.empty())
       bytes.assign(packed.begin(), packed.end());
@@ -388,10 +404,12 @@ class McapReader final : public StorageReader {
     if (channel == channels_.end() || !channel->second.wanted) return std::nullopt;
     fields.part(20);
     const auto payload = fields.rest();
-    return Message{
-        channel->second.topic.info, entry.stamp_ns,
-        std::make_shared<const std::vector<std::uint8_t>>(
-            is_zstd(payload) ? unpack_zstd(payload) : std::vector<std::uint8_t>(payload.begin(), payload.end()))};
+    const auto& ros1 = channel->second.ros1;
+    return Message{channel->second.topic.info, entry.stamp_ns,
+                   std::make_shared<const std::vector<std::uint8_t>>(
+                       ros1               ? ros1->to_cdr(payload)
+                       : is_zstd(payload) ? unpack_zstd(payload)
+                                          : std::vector<std::uint8_t>(payload.begin(), payload.end()))};
   }
 
   std::filesystem::path path_;
@@ -399,10 +417,15 @@ class McapReader final : public StorageReader {
   bool recover_;
   std::ifstream in_;
   std::uint64_t size_ = 0;
-  std::map<std::uint16_t, std::string> schemas_;
+  struct Schema {
+    std::string type, text;
+    std::shared_ptr<const TypeDefinition> definition;
+  };
+  std::map<std::uint16_t, Schema> schemas_;
   std::map<std::uint16_t, Channel> channels_;
   std::vector<Entry> entries_;
   std::size_t next_ = 0;
+  bool packed_ = false;  // there are zstd chunks
   Unpacked unpacked_;
   std::vector<std::string> damage_;
 };

@@ -75,10 +75,13 @@ class McapWriter final : public StorageWriter {
     if (known == types_.end()) {
       types_.push_back(topic.type);
       Bytes schema;
-      const std::string_view definition = type ? type->definition : std::string_view{};
+      const auto& other = topic.definition;  // of a type that is not ours
+      const std::string_view definition = type ? type->definition : other ? std::string_view(other->text) : "";
       schema.u16(schema_id)
           .text(topic.type)
-          .text(type ? "ros2msg" : "")
+          .text(type    ? "ros2msg"
+                : other ? std::string_view(other->encoding)
+                        : "")
           .u32(static_cast<std::uint32_t>(definition.size()));
       schema.raw(definition.data(), definition.size());
       schemas_.push_back(std::move(schema));
@@ -86,7 +89,11 @@ class McapWriter final : public StorageWriter {
     }
     Bytes metadata;
     metadata.text("offered_qos_profiles").text(qos_profile_yaml(topic.latched, ros_distro_ == "jazzy"));
-    if (ros_distro_ == "jazzy") metadata.text("topic_type_hash").text(type ? type->hash : std::string_view{});
+    if (ros_distro_ == "jazzy")
+      metadata.text("topic_type_hash")
+          .text(type               ? type->hash
+                : topic.definition ? std::string_view(topic.definition->hash)
+                                   : "");
     channel.schema = schema_id - 1U;
     channel.record.u16(static_cast<std::uint16_t>(channels_.size()))
         .u16(schema_id)

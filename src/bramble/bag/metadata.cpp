@@ -122,7 +122,11 @@ std::string bag_metadata_yaml(const BagMetadata& bag) {
                       : fmt::format("        offered_qos_profiles: {}\n", quoted(qos));
     if (bag.version >= 7) {
       const auto* type = find_message_type(topic.info.type);
-      out += fmt::format("        type_description_hash: {}\n", type ? std::string(type->hash) : "\"\"");
+      out += fmt::format("        type_description_hash: {}\n",
+                         type ? std::string(type->hash)
+                         : topic.info.definition && !topic.info.definition->hash.empty()
+                             ? name_text(topic.info.definition->hash)
+                             : "\"\"");
     }
     out += fmt::format("      message_count: {}\n", topic.message_count);
   }

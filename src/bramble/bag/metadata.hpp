@@ -24,7 +24,7 @@ struct BagSpan {
 /// What metadata.yaml says about a bag.
 struct BagMetadata {
   int version = 5;
-  std::string storage = "sqlite3";
+  std::string storage = "sqlite3";  ///< or «mcap»; «ros1» for what is no rosbag2 bag
   StampNs start_ns = 0;
   std::int64_t duration_ns = 0;
   std::uint64_t message_count = 0;
@@ -32,7 +32,7 @@ struct BagMetadata {
   std::vector<std::string> files;  ///< relative to the folder, in order
   std::vector<BagSpan> spans;      ///< of the files, where known; a single file holds everything
   std::string compression_format;  ///< «» or «zstd»
-  std::string compression_mode;    ///< «», «file» or «message», lower case
+  std::string compression_mode;    ///< «», «file» or «message», lower case; of a single MCAP file also «chunk»
   std::string ros_distro = "humble";
 };
 

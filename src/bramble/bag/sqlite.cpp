@@ -31,6 +31,10 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
     open(file.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     return;
   }
+  if (mode == Mode::kWrite) {
+    open(file.string(), SQLITE_OPEN_READWRITE);
+    return;
+  }
   open(file.string(), SQLITE_OPEN_READONLY);
   // A database in WAL mode wants to make its shared-memory file; in a read-only place without a log, read as it is.
   const auto log = file.string() + "-wal";

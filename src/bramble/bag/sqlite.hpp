@@ -16,6 +16,7 @@ class SqliteDatabase {
  public:
   enum class Mode {
     kCreate,   ///< write a new file
+    kWrite,    ///< change one that is there
     kRead,     ///< read; never changes the file, nor folds in the log of a killed writer
     kRecover,  ///< as kRead, and a file that is shorter than its header says is opened too
   };

@@ -53,7 +53,8 @@ class SqliteWriter final : public StorageWriter {
   void add_topic(const TopicInfo& topic) override {
     begin();
     const auto* type = find_message_type(topic.type);
-    const auto hash = type ? type->hash : std::string_view{};
+    const auto& other = topic.definition;  // of a type that is not ours
+    const std::string_view hash = type ? type->hash : other ? std::string_view(other->hash) : "";
     const auto qos = qos_profile_yaml(topic.latched, jazzy());
     SqliteStatement row(database_, jazzy() ? "INSERT INTO topics VALUES (?, ?, ?, 'cdr', ?, ?)"
                                            : "INSERT INTO topics VALUES (?, ?, ?, 'cdr', ?)");
@@ -67,8 +68,12 @@ class SqliteWriter final : public StorageWriter {
                                "INSERT INTO message_definitions (topic_type, encoding, encoded_message_definition, "
                                "type_description_hash) VALUES (?, ?, ?, ?)");
     definition.bind(1, topic.type)
-        .bind(2, type ? "ros2msg" : "unknown")
-        .bind(3, type ? type->definition : std::string_view{})
+        .bind(2, type    ? "ros2msg"
+                 : other ? std::string_view(other->encoding)
+                         : "unknown")
+        .bind(3, type    ? type->definition
+                 : other ? std::string_view(other->text)
+                         : "")
         .bind(4, hash);
     definition.step();
   }
@@ -144,20 +149,13 @@ class SqliteReader final : public StorageReader {
                        [&](const auto& t) { return t.info.name == topic.info.name; }))
         bag.topics.push_back(topic);
     });
-    SqliteStatement totals(*database_,
-                           "SELECT topics.name, count(*), min(timestamp), max(timestamp) FROM messages JOIN topics ON "
-                           "topics.id = topic_id GROUP BY topics.name");
-    StampNs end = 0;
-    while (totals.step()) {
-      const StampNs first = totals.integer(2), last = totals.integer(3);
-      const bool empty = bag.message_count == 0;
-      end = empty ? last : std::max(end, last);
-      bag.start_ns = empty ? first : std::min(bag.start_ns, first);
-      bag.message_count += static_cast<std::uint64_t>(totals.integer(1));
-      for (auto& topic : bag.topics)
-        if (topic.info.name == totals.text(0)) topic.message_count += static_cast<std::uint64_t>(totals.integer(1));
+    try {
+      count_messages(bag);
+    } catch (const Error& error) {
+      if (!recover_) throw;
+      damage_.emplace_back(error.what());
+      count_rows(bag);
     }
-    bag.duration_ns = duration_between(bag.start_ns, end);
     return bag;
   }
 
@@ -208,6 +206,43 @@ class SqliteReader final : public StorageReader {
     auto operator<=>(const Row&) const = default;
   };
 
+  // Counts and times by SQLite itself.
+  void count_messages(BagMetadata& bag) {
+    SqliteStatement totals(*database_,
+                           "SELECT topics.name, count(*), min(timestamp), max(timestamp) FROM messages JOIN topics ON "
+                           "topics.id = topic_id GROUP BY topics.name");
+    StampNs end = 0;
+    while (totals.step()) {
+      const StampNs first = totals.integer(2), last = totals.integer(3);
+      const bool empty = bag.message_count == 0;
+      end = empty ? last : std::max(end, last);
+      bag.start_ns = empty ? first : std::min(bag.start_ns, first);
+      bag.message_count += static_cast<std::uint64_t>(totals.integer(1));
+      for (auto& topic : bag.topics)
+        if (topic.info.name == totals.text(0)) topic.message_count += static_cast<std::uint64_t>(totals.integer(1));
+    }
+    bag.duration_ns = duration_between(bag.start_ns, end);
+    SqliteStatement first(*database_, "SELECT substr(data, 1, 4) FROM messages NOT INDEXED LIMIT 1");
+    if (first.step() && is_zstd(first.blob(0))) {
+      bag.compression_format = "zstd";
+      bag.compression_mode = "message";
+    }
+  }
+
+  // The same of a damaged file, from the rows that can be read.
+  void count_rows(BagMetadata& bag) {
+    bag.message_count = 0;
+    for (BagTopic& topic : bag.topics) topic.message_count = 0;
+    if (!cursor_) start();
+    bag.message_count = rows_.size();
+    if (rows_.empty()) return;
+    bag.start_ns = rows_.front().stamp_ns;
+    bag.duration_ns = duration_between(bag.start_ns, rows_.back().stamp_ns);
+    for (const Row& row : rows_)
+      for (BagTopic& topic : bag.topics)
+        if (topic.info.name == topic_of_row_.at(row.topic).name) ++topic.message_count;
+  }
+
   template <typename Each>
   void read_topics(const Each& each) {
     SqliteStatement columns(*database_,
@@ -216,12 +251,34 @@ class SqliteReader final : public StorageReader {
     SqliteStatement rows(*database_,
                          fmt::format("SELECT id, name, type, serialization_format, {} FROM topics ORDER BY id",
                                      columns.integer(0) > 0 ? "offered_qos_profiles" : "''"));
+    const auto definitions = read_definitions();
     while (rows.step()) {
       BagTopic topic;
       topic.info = {rows.text(1), rows.text(2), is_latched(rows.text(4))};
+      if (const auto found = definitions.find(topic.info.type); found != definitions.end())
+        topic.info.definition = found->second;
       topic.serialization_format = rows.text(3);
       each(rows.integer(0), topic);
     }
+  }
+
+  // Of types that are not ours (schema 4).
+  std::map<std::string, std::shared_ptr<const TypeDefinition>> read_definitions() {
+    std::map<std::string, std::shared_ptr<const TypeDefinition>> definitions;
+    SqliteStatement table(*database_,
+                          "SELECT count(*) FROM pragma_table_info('message_definitions') WHERE name IN "
+                          "('topic_type', 'encoding', 'encoded_message_definition', "
+                          "'type_description_hash')");
+    table.step();
+    if (table.integer(0) != 4) return definitions;
+    SqliteStatement rows(*database_,
+                         "SELECT topic_type, encoding, encoded_message_definition, type_description_hash FROM "
+                         "message_definitions");
+    while (rows.step())
+      if (!find_message_type(rows.text(0)) && !rows.text(2).empty())
+        definitions[rows.text(0)] =
+            std::make_shared<const TypeDefinition>(TypeDefinition{rows.text(1), rows.text(2), rows.text(3)});
+    return definitions;
   }
 
   void start() {

@@ -20,10 +20,17 @@ ModelInfo load_model_info(const fs::path& folder) {
   YamlBlock root = reader.root();
   int format = 1, classes = 0;
   root.get("format", format, 1, 1);
-  root.get("architecture", info.architecture, {"acfnet"});
-  root.get("backbone", info.backbone, {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"});
-  root.get("output_stride", info.output_stride, 16, 16);
-  root.get("decoder", info.decoder, {"skip4", "none"});
+  root.get("architecture", info.architecture, {"acfnet", "deeplabv3plus", "lraspp"});
+  root.get("backbone", info.backbone,
+           {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "efficientnet-lite3",
+            "efficientnet-lite4", "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3",
+            "efficientnet-b4", "efficientnet-b5", "efficientnet-b6", "efficientnet-b7"});
+  root.get("output_stride", info.output_stride, 8, 16);
+  if (info.output_stride != 8 && info.output_stride != 16)
+    root.complain("output_stride", fmt::format("{} is neither 8 nor 16", info.output_stride));
+  root.get("decoder", info.decoder, {"skip4", "skip8", "none"});
+  root.get("backbone_padding", info.backbone_padding, {"same", "symmetric"});
+  root.get("backbone_epsilon", info.backbone_epsilon, 1e-8, 1.0);
   root.get("classes", classes, 1, 255);
   YamlBlock input = root.block("input");
   input.get("width", info.width, 16, 8192);
@@ -54,6 +61,8 @@ void save_model_info(const fs::path& folder, const ModelInfo& info) {
   std::string yaml = "# A model package of Bramble (docs/model_package.md)\n";
   yaml += fmt::format("format: 1\narchitecture: {}\nbackbone: {}\noutput_stride: {}\ndecoder: {}\nclasses: {}\n",
                       info.architecture, info.backbone, info.output_stride, info.decoder, info.ontology.size());
+  if (info.backbone_padding != "same") yaml += fmt::format("backbone_padding: {}\n", info.backbone_padding);
+  if (info.backbone_epsilon != 1e-3) yaml += fmt::format("backbone_epsilon: {}\n", info.backbone_epsilon);
   yaml += fmt::format("input: {{width: {}, height: {}}}\n", info.width, info.height);
   yaml += fmt::format("normalization:\n  mean: [{}]\n  std: [{}]\nprovenance:\n", fmt::join(info.mean, ", "),
                       fmt::join(info.stddev, ", "));

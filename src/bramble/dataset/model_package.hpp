@@ -13,11 +13,13 @@ namespace bramble {
 ///   model.yaml  ontology.yaml  weights.safetensors  history.json
 /// model.yaml is written last: a folder that has it is whole.
 struct ModelInfo {
-  std::string architecture = "acfnet";
-  std::string backbone = "efficientnet-lite0";
-  int output_stride = 16;
-  std::string decoder = "skip4";                                      ///< skip4 or none
-  int width = 512, height = 384;                                      ///< input, pixels; multiples of 16
+  std::string architecture = "acfnet";          ///< acfnet, deeplabv3plus or lraspp
+  std::string backbone = "efficientnet-lite0";  ///< -lite0 … -lite4, -b0 … -b7
+  int output_stride = 16;                       ///< 8 or 16
+  std::string decoder = "skip4";                ///< acfnet: skip4 or none; deeplabv3plus: skip4; lraspp: skip8
+  std::string backbone_padding = "same";        ///< same (TensorFlow's) or symmetric
+  double backbone_epsilon = 1e-3;               ///< of the backbone's batch norms
+  int width = 512, height = 384;                ///< input, pixels; multiples of 16
   std::array<double, 3> mean{127 / 255.0, 127 / 255.0, 127 / 255.0};  ///< of RGB on 0…1
   std::array<double, 3> stddev{128 / 255.0, 128 / 255.0, 128 / 255.0};
   Ontology ontology;

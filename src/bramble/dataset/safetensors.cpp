@@ -1,12 +1,34 @@
 #include "bramble/dataset/safetensors.hpp"
 
+#include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 
 namespace bramble {
+namespace {
+
+const std::set<std::string> kCounters{"I64", "I32", "I16", "I8", "U8", "BOOL"};
+
+// IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction.
+float float_of_half(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1F, fraction = half & 0x3FF;
+  float value = 0;
+  if (exponent == 0)
+    value = std::ldexp(static_cast<float>(fraction), -24);
+  else if (exponent == 31)
+    value = fraction ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity();
+  else
+    value = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  return half & 0x8000 ? -value : value;
+}
+
+}  // namespace
 
 TensorMap read_safetensors(const std::filesystem::path& file) {
   return parse_safetensors(read_file(file), file.string());
@@ -28,7 +50,9 @@ TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::stri
     if (name == "__metadata__") continue;
     try {
       const std::string dtype = entry.at("dtype");
-      if (dtype != "F32") fail("{}: tensor {} is {}, only F32 is read", file, name, dtype);
+      if (kCounters.contains(dtype)) continue;  // num_batches_tracked
+      const std::size_t size = dtype == "F32" ? 4 : dtype == "F16" || dtype == "BF16" ? 2 : 0;
+      if (size == 0) fail("{}: tensor {} is {}, only F32, F16 and BF16 are read", file, name, dtype);
       const auto whole = [&](const nlohmann::json& number) {
         if (!number.is_number_unsigned()) fail("{}: the header's entry for tensor {} is damaged", file, name);
         return number.get<std::uint64_t>();
@@ -44,10 +68,19 @@ TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::stri
           count *= tensor.shape.back();
       }
       const std::uint64_t begin = whole(entry.at("data_offsets").at(0)), end = whole(entry.at("data_offsets").at(1));
-      if (begin > end || end > data_size || count > data_size || end - begin != 4 * count)
+      if (begin > end || end > data_size || count > data_size || end - begin != size * count)
         fail("{}: tensor {} is cut: bytes {} to {} of {}", file, name, begin, end, data_size);
       tensor.values.resize(count);
-      std::memcpy(tensor.values.data(), bytes.data() + data_begin + begin, 4 * count);
+      const std::uint8_t* data = bytes.data() + data_begin + begin;
+      if (size == 4) {
+        std::memcpy(tensor.values.data(), data, 4 * count);
+      } else {
+        for (std::uint64_t i = 0; i < count; ++i) {
+          std::uint16_t half = 0;
+          std::memcpy(&half, data + 2 * i, 2);
+          tensor.values[i] = dtype == "F16" ? float_of_half(half) : std::bit_cast<float>(std::uint32_t{half} << 16);
+        }
+      }
       tensors.emplace(name, std::move(tensor));
     } catch (const nlohmann::json::exception&) {
       fail("{}: the header's entry for tensor {} is damaged", file, name);

@@ -16,7 +16,8 @@ struct Tensor {
 };
 using TensorMap = std::map<std::string, Tensor>;
 
-/// Throws Error naming the file when it is missing, cut, or its header lies about sizes; only F32 is read.
+/// Throws Error naming the file when it is missing, cut, or its header lies about sizes; only F32, F16 and BF16 are
+/// read (as float), integer tensors are left out.
 TensorMap read_safetensors(const std::filesystem::path& file);
 /// The same out of memory; `name` stands in messages.
 TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name);

@@ -90,7 +90,8 @@ TEST_F(Safetensors, ThatLieAreRefused) {
   write(std::string(100000, '['), 0);
   EXPECT_THAT(refusal(), testing::HasSubstr("not JSON"));
   const std::pair<const char*, const char*> entries[] = {
-      {R"({"dtype":"F16","shape":[4],"data_offsets":[0,8]})", "only F32"},
+      {R"({"dtype":"F64","shape":[2],"data_offsets":[0,16]})", "only F32"},
+      {R"({"dtype":"F16","shape":[4],"data_offsets":[0,16]})", "cut"},
       {R"({"dtype":"F32","shape":[4],"data_offsets":[0,17]})", "cut"},
       {R"({"dtype":"F32","shape":[4],"data_offsets":[16,0]})", "cut"},
       {R"({"dtype":"F32","shape":[5],"data_offsets":[0,16]})", "cut"},

@@ -72,7 +72,7 @@ std::vector<Figure> choose_figures(const Evaluation& evaluation, const std::vect
     figure.reason = reason;
     const std::size_t sample = evaluation.samples[figure.position];
     figure.image = dataset.load_image(sample);
-    figure.label = dataset.load_label(sample);
+    figure.label = map_classes(dataset.load_label(sample), evaluation.truth_map);
     for (const Predictor& predictor : predictors) figure.estimates.push_back(predictor.segment(figure.image));
     figures.push_back(std::move(figure));
   }

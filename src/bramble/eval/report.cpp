@@ -79,25 +79,53 @@ std::string verdict(const Evaluation& evaluation, const std::vector<Gap>& gaps) 
   return text;
 }
 
+std::string calibration_pairs(const Calibration& calibration) {
+  if (calibration.total() == 0) return {};
+  return fmt::format("<span>calibration error</span><b>{}</b><span>overconfidence</span><b>{:+.1f} %</b>",
+                     percent_unit(calibration.expected_error()), 100 * calibration.overconfidence().value_or(0));
+}
+
+/// Accuracy beside confidence, a line for each model; the diagonal is where a model is right as often as it says.
+std::string calibration_chart(const Evaluation& evaluation) {
+  LineChart chart{.title = "Share of right pixels by confidence", .x_label = "confidence, per cent", .percent = true};
+  bool any = false;
+  for (std::size_t m = 0; m < evaluation.models.size(); ++m) {
+    Series series{evaluation.models[m].name, model_color(m), {}};
+    const double all = static_cast<double>(evaluation.models[m].calibration.total());
+    for (const auto& bin : evaluation.models[m].calibration.bins())
+      if (static_cast<double>(bin.pixels) > 1e-4 * all)
+        series.points.emplace_back(100 * bin.confidence_sum / static_cast<double>(bin.pixels),
+                                   static_cast<double>(bin.right) / static_cast<double>(bin.pixels));
+    any = any || !series.points.empty();
+    chart.series.push_back(std::move(series));
+  }
+  if (!any) return {};
+  chart.series.push_back({"as sure as right", "var(--soft)", {{0, 0}, {100, 1}}, true});
+  return to_svg(chart);
+}
+
 std::string summary_cards(const Evaluation& evaluation, const std::vector<Gap>& gaps) {
   std::string html = R"(<section class="cards">)";
   for (std::size_t m = 0; m < evaluation.models.size(); ++m) {
     const ConfusionMatrix& total = evaluation.models[m].total;
     html += fmt::format(
-        R"(<div class="card"><h3>{}{}</h3><div class="big">{} <small>% mean IoU</small></div><div class="pairs"><span>accuracy</span><b>{}</b><span>mean accuracy</span><b>{}</b><span>frequency-weighted IoU</span><b>{}</b><span>mean F1</span><b>{}</b></div></div>)",
+        R"(<div class="card"><h3>{}{}</h3><div class="big">{} <small>% mean IoU</small></div><div class="pairs"><span>accuracy</span><b>{}</b><span>mean accuracy</span><b>{}</b><span>frequency-weighted IoU</span><b>{}</b><span>mean F1</span><b>{}</b><span>boundary F1</span><b>{}</b>{}<span>95 % interval of mean IoU</span><b>{} … {}</b></div></div>)",
         dot(m), escape_html(evaluation.models[m].name), percent(total.mean_iou()), percent_unit(total.accuracy()),
         percent_unit(total.mean_accuracy()), percent_unit(total.frequency_weighted_iou()),
-        percent_unit(total.mean_f1()));
+        percent_unit(total.mean_f1()), percent_unit(evaluation.models[m].boundary.mean_f1()),
+        calibration_pairs(evaluation.models[m].calibration), percent(evaluation.models[m].mean_iou_interval.low),
+        percent(evaluation.models[m].mean_iou_interval.high));
   }
   for (std::size_t g = 0; g < gaps.size(); ++g) {
     const Gap& gap = gaps[g];
     html += fmt::format(
-        R"(<div class="card"><h3>Gap</h3><div class="versus"><span>{} {}</span><span>− {} {}</span></div><div class="big"><span class="{}">{:+.1f}</span> <small>points mean IoU</small></div><div class="pairs"><span>95 % interval over frames</span><b>{:+.1f} … {:+.1f}</b><span>accuracy</span><b>{:+.1f}</b></div></div>)",
+        R"(<div class="card"><h3>Gap</h3><div class="versus"><span>{} {}</span><span>− {} {}</span></div><div class="big"><span class="{}">{:+.1f}</span> <small>points mean IoU</small></div><div class="pairs"><span>95 % interval over frames</span><b>{:+.1f} … {:+.1f}</b><span>p (paired bootstrap)</span><b>{}</b><span>accuracy</span><b>{:+.1f}</b></div></div>)",
         dot(g + 1), escape_html(gap.to), dot(0), escape_html(gap.from),
         gap.mean_iou_low > 0    ? "up"
         : gap.mean_iou_high < 0 ? "down"
                                 : "",
-        gap.mean_iou, gap.mean_iou_low, gap.mean_iou_high, gap.accuracy);
+        gap.mean_iou, gap.mean_iou_low, gap.mean_iou_high,
+        gap.p_value <= 0.001 ? std::string("≤ 0.001") : fmt::format("{:.3f}", gap.p_value), gap.accuracy);
   }
   return html + "</section>";
 }
@@ -182,6 +210,29 @@ std::string confusion_section(const Evaluation& evaluation) {
   return html + "</div>";
 }
 
+/// The ten frames with the lowest mean IoU over the models.
+std::string worst_frames(const Evaluation& evaluation) {
+  const auto& models = evaluation.models;
+  std::vector<std::pair<double, std::size_t>> scores;
+  for (std::size_t i = 0; i < evaluation.samples.size(); ++i) {
+    double sum = 0;
+    for (const ModelResult& model : models) sum += model.frames[i].mean_iou().value_or(0.0);
+    scores.emplace_back(sum, i);
+  }
+  std::sort(scores.begin(), scores.end());
+  std::string html =
+      R"(<div class="card"><h3>Worst frames (mean IoU %)</h3><table><thead><tr><th class="name">frame</th>)";
+  for (std::size_t m = 0; m < models.size(); ++m) html += fmt::format("<th>{}</th>", dot(m));
+  html += "</tr></thead><tbody>";
+  for (std::size_t rank = 0; rank < std::min<std::size_t>(10, scores.size()); ++rank) {
+    const std::size_t frame = scores[rank].second;
+    html += fmt::format(R"(<tr><td class="name">{}</td>)", escape_html(evaluation.sample_names[frame]));
+    for (const ModelResult& model : models) html += fmt::format("<td>{}</td>", percent(model.frames[frame].mean_iou()));
+    html += "</tr>";
+  }
+  return html + "</tbody></table></div>";
+}
+
 std::string frame_charts(const Evaluation& evaluation) {
   LineChart quantiles{.title = "Mean IoU of a frame, frames sorted",
                       .x_label = "per cent of the frames that are no better",
@@ -216,7 +267,8 @@ std::string frame_charts(const Evaluation& evaluation) {
     quantiles.series.push_back(std::move(curve));
     course.series.push_back(std::move(along));
   }
-  return R"(<div class="grid2">)" + to_svg(quantiles) + to_svg(course) + "</div>";
+  return R"(<div class="grid2">)" + to_svg(quantiles) + to_svg(course) + calibration_chart(evaluation) +
+         worst_frames(evaluation) + "</div>";
 }
 
 /// The epochs of a training history: a list, or an object that holds one under «epochs» or «history».
@@ -312,7 +364,7 @@ std::string figure_section(const std::vector<Figure>& figures, const Evaluation&
 }
 
 constexpr const char* kMethod =
-    R"(<footer><b>How to read this</b><dl><dt>accuracy</dt><dd>share of pixels whose class is right</dd><dt>mean accuracy</dt><dd>recall, averaged over the classes in the data</dd><dt>IoU</dt><dd>TP / (TP + FP + FN) of a class, in pixels over all frames</dd><dt>mean IoU</dt><dd>IoU averaged over the classes that occur in truth or estimate; an absent class does not count</dd><dt>frequency-weighted IoU</dt><dd>IoU weighted by the class's share of pixels</dd><dt>95 % interval</dt><dd>1000 paired bootstrap draws of the frames. Neighbouring frames of a drive look alike, so the true uncertainty is larger</dd></dl>Pixels labelled 255 are ignored. Numbers for machines: metrics.json and metrics.csv; pictures for slides: figures.png. Made by Bramble.</footer>)";
+    R"(<footer><b>How to read this</b><dl><dt>accuracy</dt><dd>share of pixels whose class is right</dd><dt>mean accuracy</dt><dd>recall, averaged over the classes in the data</dd><dt>IoU</dt><dd>TP / (TP + FP + FN) of a class, in pixels over all frames</dd><dt>mean IoU</dt><dd>IoU averaged over the classes that occur in truth or estimate; an absent class does not count</dd><dt>frequency-weighted IoU</dt><dd>IoU weighted by the class's share of pixels</dd><dt>boundary F1</dt><dd>F1 of the border pixels of a class that lie within 0.75 % of the picture's diagonal of the other side's, averaged over the classes</dd><dt>calibration error</dt><dd>mean gap between confidence and share of right pixels, over 15 bins of confidence</dd><dt>p</dt><dd>twice the share of the draws in which the gap changes its sign</dd><dt>95 % interval</dt><dd>1000 paired bootstrap draws of the frames. Neighbouring frames of a drive look alike, so the true uncertainty is larger</dd></dl>Pixels labelled 255 are ignored. Numbers for machines: metrics.json and metrics.csv; table for papers: metrics.tex; this page as PDF: print it; pictures for slides: figures.png. Made by Bramble.</footer>)";
 
 }  // namespace
 
@@ -327,6 +379,7 @@ void write_report(const std::filesystem::path& folder, const Evaluation& evaluat
 
   write_file_atomically(folder / "metrics.json", to_json(evaluation).dump(2) + "\n");
   write_file_atomically(folder / "metrics.csv", to_csv(evaluation));
+  write_file_atomically(folder / "metrics.tex", to_latex(evaluation));
   if (!figures.empty()) write_png(folder / "figures.png", picture_sheet(figures, evaluation), PngEffort::kSmall);
 
   const std::string name = escape_html(evaluation.dataset_name);

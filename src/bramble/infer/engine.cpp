@@ -57,6 +57,13 @@ struct Engine::Impl {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
+bool Engine::knows(const ModelInfo& info) {
+  const bool backbone = info.backbone == "efficientnet-lite0" || info.backbone == "efficientnet-lite1" ||
+                        info.backbone == "efficientnet-lite2";
+  return info.architecture == "acfnet" && backbone && info.output_stride == 16 && info.backbone_padding == "same" &&
+         info.backbone_epsilon == 1e-3;
+}
+
 std::unique_ptr<Engine> Engine::open(const std::filesystem::path& model_folder, const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->info = load_model_info(model_folder);
@@ -64,6 +71,11 @@ std::unique_ptr<Engine> Engine::open(const std::filesystem::path& model_folder, 
   impl->options.streams = std::max(options.streams, 1);
   impl->options.batch = std::max(options.batch, 1);
   const ModelInfo& info = impl->info;
+  if (options.device == Device::kCpu && !knows(info))
+    fail(
+        "model {}: {} on {} (output stride {}, {} padding) cannot be built for OpenVINO yet, only acfnet on "
+        "efficientnet-lite0 to -lite2 at stride 16; take --device cpu-torch",
+        model_folder.string(), info.architecture, info.backbone, info.output_stride, info.backbone_padding);
   const NetworkOptions network{.threads = options.threads,
                                .precision = options.precision,
                                .streams = impl->options.streams,

@@ -39,6 +39,8 @@ struct EngineTiming {
 /// One call at a time per engine; several engines may work side by side.
 class Engine {
  public:
+  /// Whether OpenVINO's network can be built from a package; libtorch takes every package.
+  static bool knows(const ModelInfo& info);
   /// Reads a model package (docs/model_package.md). Throws Error naming file and reason when it is not one, when a
   /// tensor is missing or has another shape than the network needs.
   static std::unique_ptr<Engine> open(const std::filesystem::path& model_folder, const EngineOptions& options = {});

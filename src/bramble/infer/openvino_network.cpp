@@ -62,9 +62,6 @@ class OpenvinoNetwork final : public Network {
         options_(options),
         threads_(options.threads > 0 ? options.threads : thread_count()),
         tensors_(read_safetensors(model_weights_file(folder))) {
-    if (info.architecture != "acfnet" || info.output_stride != 16)
-      fail("model {}: architecture «{}» with output stride {} is unknown; this version knows acfnet with 16",
-           folder.string(), info.architecture, info.output_stride);
     precision_ = options.precision;
     if (precision_ == Precision::kAuto)
       precision_ = processor_has_bfloat16() ? Precision::kBfloat16 : Precision::kFloat32;

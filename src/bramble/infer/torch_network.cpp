@@ -7,7 +7,7 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/parallel.hpp"
 #include "bramble/infer/network.hpp"
-#include "bramble/model/acfnet.hpp"
+#include "bramble/model/segmenter.hpp"
 
 namespace bramble {
 
@@ -27,7 +27,7 @@ class TorchNetwork final : public Network {
     type_ = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
     if (!cuda) at::set_num_threads(threads_);
     const torch::NoGradGuard no_grad;
-    network_ = load_acfnet(folder, info_);
+    network_ = load_segmenter(folder, info_);
     network_->to(device_, type_);
     for (auto& parameter : network_->parameters())  // depthwise convolutions are 30 times slower in NCHW
       if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
@@ -80,7 +80,7 @@ class TorchNetwork final : public Network {
   torch::ScalarType type_ = torch::kFloat32;
   int threads_;
   ModelInfo info_;
-  AcfNet network_{nullptr};
+  Segmenter network_;
   torch::Tensor scale_, offset_, logits_;
   const std::uint8_t* pictures_ = nullptr;
   int batch_ = 1;

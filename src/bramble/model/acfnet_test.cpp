@@ -10,6 +10,7 @@
 #include "bramble/core/random.hpp"
 #include "bramble/model/installed_weights.hpp"
 #include "bramble/model/made_up_numbers.hpp"
+#include "bramble/model/pretrained.hpp"
 
 namespace bramble {
 namespace {
@@ -205,15 +206,15 @@ TEST(AcfNet, TakesThePretrainedBackbone) {
   if (!fs::exists(file)) GTEST_SKIP() << "the ImageNet weights are not installed";
   const torch::NoGradGuard no_grad;
   AcfNet network("efficientnet-lite0", "skip4", 3);
-  load_pretrained(network->backbone(), file);
+  load_pretrained(network->backbone(), file, "efficientnet-lite0");
   network->eval();
   const torch::Tensor smooth = torch::upsample_bilinear2d(made_up("smooth", {1, 3, 6, 8}), {48, 64}, false);
   const auto features = network->backbone()->forward(smooth);
   EXPECT_LT(difference(features.quarter, "lite0.quarter"), 1e-4);
-  EXPECT_LT(difference(features.sixteenth, "lite0.sixteenth"), 1e-4);
+  EXPECT_LT(difference(features.deep, "lite0.sixteenth"), 1e-4);
   try {
     AcfNet other("efficientnet-lite1", "skip4", 3);
-    load_pretrained(other->backbone(), file);
+    load_pretrained(other->backbone(), file, "efficientnet-lite1");
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("lite0"));
@@ -224,9 +225,12 @@ TEST(AcfNet, TakesThePretrainedBackbone) {
 
 // Figures of the variants as counted by hand for Tan and Le's tables, without classifier; multiply-adds at 512x384.
 TEST(AcfNet, CostsWhatItShould) {
-  const auto costs = network_costs(AcfNet("efficientnet-lite0", "skip4", 7), 512, 384);
+  AcfNet network("efficientnet-lite0", "skip4", 7);
+  const NetworkSummary summary = summarise(*network, 512, 384);
+  EXPECT_EQ(summary.logits, (std::vector<std::int64_t>{1, 7, 96, 128}));
+  EXPECT_EQ(summary.coarse, (std::vector<std::int64_t>{1, 7, 24, 32}));
   std::map<std::string, PartCost> by_name;
-  for (const auto& cost : costs) by_name[cost.name] = cost;
+  for (const auto& cost : summary.parts) by_name[cost.name] = cost;
   EXPECT_EQ(by_name.size(), 6U);
   EXPECT_NEAR(static_cast<double>(by_name.at("backbone").multiply_adds), 2.67e9, 0.01e9);
   EXPECT_NEAR(static_cast<double>(by_name.at("backbone").parameters), 2.96e6, 0.01e6);
@@ -255,7 +259,7 @@ TEST(AcfNet, GoesThroughAPackage) {
   write_safetensors(model_weights_file(folder), tensors);
   save_model_info(folder, info);
   ModelInfo back;
-  AcfNet loaded = load_acfnet(folder, back);
+  const Segmenter loaded = load_segmenter(folder, back);
   const torch::NoGradGuard no_grad;
   const torch::Tensor x = made_up("package", {1, 3, 48, 64});
   EXPECT_TRUE(torch::equal(network->forward(x).logits, loaded->forward(x).logits));
@@ -263,7 +267,7 @@ TEST(AcfNet, GoesThroughAPackage) {
   const auto refusal = [&](const TensorMap& changed) -> std::string {
     write_safetensors(model_weights_file(folder), changed);
     try {
-      load_acfnet(folder, back);
+      load_segmenter(folder, back);
     } catch (const Error& error) {
       return error.what();
     }

@@ -1,5 +1,8 @@
 #include "bramble/model/torch_file.hpp"
 
+#include <caffe2/serialize/inline_container.h>
+#include <torch/types.h>
+
 #include <cstring>
 #include <deque>
 
@@ -150,7 +153,7 @@ class Unpickler {
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
-    fail("{}: not a state dictionary of PyTorch's old format: {} (byte {})", name_, why, at_);
+    fail("{}: not a state dictionary of PyTorch: {} (byte {})", name_, why, at_);
   }
 
  private:
@@ -212,7 +215,9 @@ class Unpickler {
     const std::string module = line(), name = line();
     const std::string full = module + "." + name;
     const bool storage = module == "torch" && name.ends_with("Storage");
-    if (!storage && full != "collections.OrderedDict" && full != "torch._utils._rebuild_tensor_v2")
+    // The last one is libtorch's: it names the type of its first argument, which is the value.
+    if (!storage && full != "collections.OrderedDict" && full != "torch._utils._rebuild_tensor_v2" &&
+        full != "torch.jit._pickle.restore_type_tag")
       refuse("it calls " + full);
     push(Kind::kGlobal);
     top()->text = storage ? name : full;
@@ -263,8 +268,13 @@ class Unpickler {
     const Ref arguments = pop(), callable = pop();
     if (callable->kind != Kind::kGlobal) refuse("a call of something that is no function");
     if (callable->text == "collections.OrderedDict") return push(Kind::kDict);
-    if (callable->text != "torch._utils._rebuild_tensor_v2") refuse("a call of " + callable->text);
     const auto& a = arguments->items;
+    if (callable->text == "torch.jit._pickle.restore_type_tag") {
+      if (a.empty()) refuse("a value without type");
+      stack_.push_back(a[0]);
+      return;
+    }
+    if (callable->text != "torch._utils._rebuild_tensor_v2") refuse("a call of " + callable->text);
     if (a.size() < 4 || a[0]->kind != Kind::kStorage || a[1]->kind != Kind::kInt || a[1]->number < 0)
       refuse("a tensor without storage");
     push(Kind::kTensor);
@@ -283,6 +293,65 @@ class Unpickler {
   std::vector<Ref> stack_;
   std::map<std::uint64_t, Ref> memo_;
 };
+
+struct Storage {
+  const std::uint8_t* data;
+  std::uint64_t count;  // elements
+};
+
+// Bytes of an element of the types that are read; 0: not a float.
+std::size_t float_size(const std::string& dtype) {
+  if (dtype == "FloatStorage") return 4;
+  if (dtype == "DoubleStorage") return 8;
+  return dtype == "HalfStorage" || dtype == "BFloat16Storage" ? 2 : 0;
+}
+
+float element(const std::uint8_t* at, const std::string& dtype) {
+  if (dtype == "FloatStorage") {
+    float value = 0;
+    std::memcpy(&value, at, 4);
+    return value;
+  }
+  if (dtype == "DoubleStorage") {
+    double value = 0;
+    std::memcpy(&value, at, 8);
+    return static_cast<float>(value);
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, at, 2);
+  if (dtype == "HalfStorage") return static_cast<float>(c10::Half(bits, c10::Half::from_bits()));
+  return static_cast<float>(c10::BFloat16(bits, c10::BFloat16::from_bits()));
+}
+
+// A tensor, row-major, out of its storage by its strides.
+Tensor gather(const Value& value, const Storage& storage, const std::string& name, const std::string& file) {
+  std::uint64_t count = 1, last = static_cast<std::uint64_t>(value.number);
+  Tensor tensor;
+  for (std::size_t k = 0; k < value.size.size(); ++k) {
+    const auto side = static_cast<std::uint64_t>(value.size[k]), stride = static_cast<std::uint64_t>(value.stride[k]);
+    tensor.shape.push_back(side);
+    if (side > 0 && (count > storage.count / side || stride > storage.count))
+      fail("{}: tensor {} is larger than its storage", file, name);
+    count *= side;
+    if (side > 0) last += (side - 1) * stride;
+    if (last > storage.count) break;  // before a sum of many sides can wrap around
+  }
+  if (last > storage.count || (count > 0 && last == storage.count))
+    fail("{}: tensor {} reaches beyond its storage", file, name);
+  tensor.values.resize(count);
+  const std::size_t size = float_size(value.dtype);
+  std::vector<std::int64_t> index(value.size.size(), 0);
+  for (std::uint64_t n = 0; n < count; ++n) {
+    std::int64_t offset = value.number;
+    for (std::size_t k = 0; k < index.size(); ++k) offset += index[k] * value.stride[k];
+    tensor.values[n] = element(storage.data + size * static_cast<std::size_t>(offset), value.dtype);
+    for (std::size_t k = index.size(); k-- > 0;) {
+      if (++index[k] < value.size[k]) break;
+      index[k] = 0;
+    }
+  }
+  return tensor;
+}
 
 }  // namespace
 
@@ -308,10 +377,6 @@ TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const s
   std::map<std::string, std::string> dtype;
   for (const auto& item : dictionary->items)
     if (item->kind == Kind::kTensor) dtype[item->text] = item->dtype;
-  struct Storage {
-    const std::uint8_t* data;
-    std::uint64_t count;
-  };
   std::map<std::string, Storage> storages;
   std::size_t at = in.position();
   for (const auto& key : keys->items) {
@@ -337,34 +402,52 @@ TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const s
     if (name->kind != Kind::kText || value->kind != Kind::kTensor || value->dtype != "FloatStorage") continue;
     const auto storage = storages.find(value->text);
     if (storage == storages.end()) fail("{}: the storage of {} is missing", file, name->text);
-    std::uint64_t count = 1, last = static_cast<std::uint64_t>(value->number);
-    Tensor tensor;
-    for (std::size_t k = 0; k < value->size.size(); ++k) {
-      const auto side = static_cast<std::uint64_t>(value->size[k]),
-                 stride = static_cast<std::uint64_t>(value->stride[k]);
-      tensor.shape.push_back(side);
-      if (side > 0 && (count > storage->second.count / side || stride > storage->second.count))
-        fail("{}: tensor {} is larger than its storage", file, name->text);
-      count *= side;
-      if (side > 0) last += (side - 1) * stride;
-      if (last > storage->second.count) break;  // before a sum of many sides can wrap around
-    }
-    if (last > storage->second.count || (count > 0 && last == storage->second.count))
-      fail("{}: tensor {} reaches beyond its storage", file, name->text);
-    tensor.values.resize(count);
-    std::vector<std::int64_t> index(value->size.size(), 0);
-    for (std::uint64_t n = 0; n < count; ++n) {
-      std::int64_t offset = value->number;
-      for (std::size_t k = 0; k < index.size(); ++k) offset += index[k] * value->stride[k];
-      std::memcpy(&tensor.values[n], storage->second.data + 4 * offset, 4);
-      for (std::size_t k = index.size(); k-- > 0;) {
-        if (++index[k] < value->size[k]) break;
-        index[k] = 0;
-      }
-    }
-    tensors.emplace(name->text, std::move(tensor));
+    tensors.emplace(name->text, gather(*value, storage->second, name->text, file));
   }
   return tensors;
+}
+
+TensorMap read_torch_archive(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  try {
+    caffe2::serialize::PyTorchStreamReader archive(file);
+    const auto record = [&](const std::string& name) {
+      auto [data, size] = archive.getRecord(name);
+      const auto* begin = static_cast<const std::uint8_t*>(data.get());
+      return std::vector<std::uint8_t>(begin, begin + size);
+    };
+    const std::vector<std::uint8_t> pickle = record("data.pkl");
+    Unpickler in(pickle, file);
+    Ref dictionary = in.load();
+    if (dictionary->kind != Kind::kDict) in.refuse("the content is no dictionary");
+    for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
+      const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
+      if (value->kind == Kind::kDict && (name->text == "state_dict" || name->text == "model")) {
+        dictionary = value;
+        break;
+      }
+    }
+    TensorMap tensors;
+    std::map<std::string, std::vector<std::uint8_t>> storages;
+    for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
+      const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
+      if (name->kind != Kind::kText || value->kind != Kind::kTensor || float_size(value->dtype) == 0) continue;
+      auto [storage, fresh] = storages.try_emplace(value->text);
+      if (fresh) {
+        if (value->text.empty() || value->text.find_first_not_of("0123456789") != std::string::npos)
+          fail("{}: a storage is called '{}', not by a number", file, value->text);
+        storage->second = record("data/" + value->text);
+      }
+      const Storage data{storage->second.data(), storage->second.size() / float_size(value->dtype)};
+      const std::string key = name->text.starts_with("module.") ? name->text.substr(7) : name->text;
+      tensors.emplace(key, gather(*value, data, name->text, file));
+    }
+    if (tensors.empty()) fail("{}: it holds no tensors by name; a state dictionary is needed, not a whole model", file);
+    return tensors;
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    fail("{}: not a PyTorch archive: {}", file, what.substr(0, what.find('\n')));
+  }
 }
 
 }  // namespace bramble

@@ -19,4 +19,9 @@ TensorMap read_torch_state_dict(const std::filesystem::path& file);
 /// The same out of memory; `name` stands in messages.
 TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const std::string& name);
 
+/// The form since 1.6: a zip archive with one pickle (data.pkl) and one record a storage (data/KEY). Float, half,
+/// bfloat16 and double tensors are read, as float; a dictionary under «state_dict» or «model» is taken instead of the
+/// outer one, and «module.» before names is dropped. The same safety as above. Throws Error naming the file.
+TensorMap read_torch_archive(const std::filesystem::path& file);
+
 }  // namespace bramble

@@ -10,6 +10,8 @@
 #include "bramble/core/yaml.hpp"
 #include "bramble/sim/follower.hpp"
 #include "bramble/sim/manual_control.hpp"
+#include "bramble/sim/rig.hpp"
+#include "bramble/sim/vehicle_look.hpp"
 
 namespace bramble {
 namespace {
@@ -44,16 +46,52 @@ VehicleControl parked_at_end(const Track& track, const Follower& follower, const
   return {.throttle = 0, .steer = control.steer, .brake = 0.5, .hand_brake = true};
 }
 
+// Drives among others: slows and moves aside for them, by as much as give_way asks. Alone it changes nothing.
+class Attention {
+ public:
+  Attention(const Track& track, const VehicleConfig& config) : track_(track), config_(config) {}
+  void notice(const std::vector<RoadUser>& others) { others_ = others; }
+  // `dt_s` after the last call.
+  void heed(FollowWish& wish, const Follower& follower, const VehicleState& state, double dt_s) {
+    if (others_.empty() && aside_m_ == 0) return;
+    const Track::Place place = track_.at(follower.s_m());
+    const Eigen::Vector2d left(-std::sin(place.heading_rad), std::cos(place.heading_rad));
+    OwnPlace own;
+    own.id = kVehicleInstanceId;
+    own.s_m = follower.s_m();
+    own.lateral_m = left.dot(state.X_MB.translation().head<2>() - place.position);
+    own.speed_mps = state.speed_mps();
+    own.front_m = config_.body.centre_x_m + 0.5 * config_.body.length_m;
+    own.half_width_m = 0.5 * config_.body.width_m;
+    const Courtesy courtesy = give_way(track_, own, others_);
+    // Aside as the vehicle goes on, never by a jerk.
+    const double most_m = 0.2 * std::clamp(state.speed_mps(), 0.0, 3.0) * dt_s;
+    aside_m_ += std::clamp(courtesy.offset_m - aside_m_, -most_m, most_m);
+    wish.offset_m += aside_m_;
+    wish.speed_cap_mps = courtesy.speed_cap_mps;
+  }
+
+ private:
+  const Track& track_;
+  const VehicleConfig& config_;
+  std::vector<RoadUser> others_;
+  double aside_m_ = 0;
+};
+
 class Autopilot final : public Driver {
  public:
   Autopilot(const World& world, const VehicleConfig& config, const DriverOptions& options, bool backwards)
       : config_(config),
         track_(Track::along(world.path, backwards, rules_for(options.speed_limit_mps))),
         start_s_m_(track_s(track_, world.path, options.start_s_m, backwards)),
-        follower_(track_, config, start_s_m_) {}
+        follower_(track_, config, start_s_m_),
+        attention_(track_, config) {}
   Pose start() const override { return pose_on(track_, start_s_m_); }
+  void notice(const std::vector<RoadUser>& others) override { attention_.notice(others); }
   VehicleControl drive(std::int64_t, const VehicleState& state) override {
-    const VehicleControl control = follower_.follow(state, {});
+    FollowWish wish;
+    attention_.heed(wish, follower_, state, kFrameS);
+    const VehicleControl control = follower_.follow(state, wish);
     return parked_at_end(track_, follower_, config_, state, control);
   }
 
@@ -62,6 +100,7 @@ class Autopilot final : public Driver {
   Track track_;
   double start_s_m_;
   Follower follower_;
+  Attention attention_;
 };
 
 // A person on an unknown track. Every quantity wanders about its mean with its own time constant
@@ -74,11 +113,13 @@ class ManualLike final : public Driver {
         start_s_m_(std::fmod(track_s(track_, world.path, options.start_s_m, false) + 0.4 * track_.length_m(),
                              track_.length_m())),
         follower_(track_, config, start_s_m_),
+        attention_(track_, config),
         random_(options.seed, stream_of("manual-like")),
         room_m_(std::max(0.5 * world.path.width_m - 0.5, 0.3)) {
     next_stop_frame_ = static_cast<std::int64_t>(random_.uniform(160, 320));
   }
   Pose start() const override { return pose_on(track_, start_s_m_); }
+  void notice(const std::vector<RoadUser>& others) override { attention_.notice(others); }
 
   VehicleControl drive(std::int64_t frame, const VehicleState& state) override {
     constexpr std::int64_t kDecisionFrames = 4;
@@ -97,6 +138,7 @@ class ManualLike final : public Driver {
       wish.speed_factor = std::clamp(0.86 + haste_, 0.5, 1.1);
       wish.steering_gain = 1.1;
       if (frame < stop_until_) wish.speed_mps = 0;
+      attention_.heed(wish, follower_, state, kDecisionFrames * kFrameS);
       const VehicleControl decided = parked_at_end(track_, follower_, config_, state, follower_.follow(state, wish));
       const double steer = frame < distracted_until_ ? decided_.steer : decided.steer + hand_;
       const bool standing = frame < stop_until_ && state.speed_mps() < 0.7;  // nobody turns the wheel then
@@ -124,6 +166,7 @@ class ManualLike final : public Driver {
   Track track_;
   double start_s_m_;
   Follower follower_;
+  Attention attention_;
   Random random_;
   double room_m_;
   double offset_m_ = 0, haste_ = 0, hand_ = 0, pedal_ = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bramble/sim/give_way.hpp"
 #include "bramble/sim/trace.hpp"
 #include "bramble/vehicle/vehicle.hpp"
 #include "bramble/world/world.hpp"
@@ -20,6 +21,8 @@ class Driver {
   /// Where the drive begins; only x, y and yaw count, to 1e-4.
   virtual Pose start() const = 0;
   virtual VehicleControl drive(std::int64_t frame, const VehicleState& state) = 0;
+  /// Who else is about, before every drive(); drivers that follow the path give way.
+  virtual void notice(const std::vector<RoadUser>&) {}
   /// Frames after which there is nothing more to do; 0: never.
   virtual std::int64_t frame_count() const { return 0; }
 };
@@ -32,7 +35,8 @@ struct DriverOptions {
 };
 
 /// Drivers by name:
-///   autopilot    follows the path; slows down for bends and slopes; stops at the end of an open path
+///   autopilot    follows the path; slows down for bends and slopes, and gives way to others (give_way); stops at the
+///                end of an open path
 ///   reverse      the same against the path's direction, from an open path's end
 ///   manual-like  a model of a person: wanders, corrects late, drives unevenly, stops now and then (seeded); starts 0.4
 ///                of the loop further on, where a short autopilot drive has not been

@@ -59,6 +59,7 @@ VehicleControl Follower::follow(const VehicleState& state, const FollowWish& wis
   const double steer = -std::clamp(angle / most, -1.0, 1.0);
 
   double speed_mps = wish.speed_mps >= 0 ? wish.speed_mps : wish.speed_factor * place.speed_mps;
+  speed_mps = std::min(speed_mps, wish.speed_cap_mps);
   if (std::abs(error_m) > 1.5 || std::abs(heading_error) > 0.6) speed_mps = std::min(speed_mps, 2.5);
 
   if (backing_steps_ > 0) {

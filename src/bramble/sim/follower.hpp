@@ -6,10 +6,11 @@ namespace bramble {
 
 /// What a driver wants beside the line itself.
 struct FollowWish {
-  double offset_m = 0;       ///< to the left of the line
-  double speed_mps = -1;     ///< negative: the track's plan
-  double speed_factor = 1;   ///< on the track's plan
-  double steering_gain = 2;  ///< 1/s: how sharply distance from the line is corrected
+  double offset_m = 0;         ///< to the left of the line
+  double speed_mps = -1;       ///< negative: the track's plan
+  double speed_factor = 1;     ///< on the track's plan
+  double speed_cap_mps = 1e9;  ///< never faster
+  double steering_gain = 2;    ///< 1/s: how sharply distance from the line is corrected
 };
 
 /// Throttle or brake that gives this force along the vehicle [N] at this speed.

@@ -37,8 +37,17 @@ const std::map<std::string, SensorKind>& kinds() {
       {"sensor.other.collision", SensorKind::kCollision},
       {"sensor.pseudo.tf", SensorKind::kTf},
       {"sensor.pseudo.odom", SensorKind::kOdometry},
-      {"sensor.pseudo.speedometer", SensorKind::kSpeedometer}};
+      {"sensor.pseudo.speedometer", SensorKind::kSpeedometer},
+      {"sensor.pseudo.objects", SensorKind::kObjects},
+      {"sensor.pseudo.markers", SensorKind::kMarkers},
+      {"sensor.pseudo.actor_list", SensorKind::kActorList},
+      {"sensor.pseudo.opendrive_map", SensorKind::kRoadMap}};
   return result;
+}
+
+bool is_topic_word(const std::string& id) {
+  return !id.empty() &&
+         std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
 // An entry of the file, with the words to say where it is.
@@ -312,6 +321,12 @@ Rig Rig::parse(const std::string& text, const std::string& name) {
     const std::string where = fmt::format("{}: objects[{}]", name, i);
     Entry entry(root["objects"][i], where);
     const std::string type = entry.text("type");
+    if (const auto kind = kinds().find(type); kind != kinds().end() && kind->second >= SensorKind::kObjects) {
+      rig.scene.push_back({kind->second, entry.text("id")});
+      if (const std::string& id = rig.scene.back().id; !is_topic_word(id))
+        fail("{}: id \"{}\" must consist of letters, digits and _: it becomes part of a topic's name", where, id);
+      continue;
+    }
     if (!type.starts_with("vehicle.")) {
       spdlog::debug("{}: {} is not the vehicle's and left out", where, type);
       continue;

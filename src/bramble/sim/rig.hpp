@@ -31,7 +31,17 @@ enum class SensorKind {
   kCollision,
   kTf,
   kOdometry,
-  kSpeedometer
+  kSpeedometer,
+  kObjects,
+  kMarkers,
+  kActorList,
+  kRoadMap
+};
+
+/// What carla_ros_bridge publishes about the scene as a whole: a «sensor.pseudo.*» that nobody carries.
+struct SceneSensor {
+  SensorKind kind = SensorKind::kObjects;
+  std::string id;  ///< «markers»: the topic is /carla/markers
 };
 
 /// One sensor of the vehicle.
@@ -75,12 +85,14 @@ struct Sensor {
 /// Types of ours: sensor.camera.normals, sensor.camera.optical_flow (as CARLA's), sensor.camera.panoptic_segmentation,
 ///             sensor.camera.detections (min_pixels), sensor.camera.coverage (samples_per_axis),
 ///             sensor.other.wheel_encoder (ticks_per_turn, radius_error, noise_stddev in rad/s).
+/// At the top level, sensor.pseudo.objects, markers, actor_list and opendrive_map say what is told of the whole scene.
 /// Sensors that Bramble has none of (radar, dvs, …) and unknown attributes are warned of and left out; of two sensors
 /// with the same type and id the second is ignored, as there.
 struct Rig {
   std::string role_name = "hero";
   std::string vehicle_type = "vehicle.bramble.jeep";
   std::vector<Sensor> sensors;  ///< in file order
+  std::vector<SceneSensor> scene;
 
   /// Throws Error with file, line or the path of the entry, and what was expected.
   static Rig load(const std::filesystem::path& file);

@@ -11,6 +11,14 @@ namespace bramble {
 namespace {
 const std::string kVariationTopic = "/bramble/variation";
 
+// Type of a topic about the scene, and whether it is sent once for all.
+std::pair<std::string_view, bool> scene_topic(SensorKind kind) {
+  if (kind == SensorKind::kObjects) return {derived_object_msgs::ObjectArray::kType, false};
+  if (kind == SensorKind::kMarkers) return {visualization_msgs::MarkerArray::kType, false};
+  if (kind == SensorKind::kActorList) return {carla_msgs::CarlaActorList::kType, false};
+  return {std_msgs::String::kType, true};
+}
+
 using WallClock = std::chrono::steady_clock;
 double milliseconds_since(WallClock::time_point begin) {
   return std::chrono::duration<double, std::milli>(WallClock::now() - begin).count();
@@ -33,6 +41,7 @@ Simulation::Simulation(std::shared_ptr<const World> world, std::shared_ptr<Strea
     : world_(std::move(world)),
       streamed_(std::move(streamed)),
       rig_(std::move(rig)),
+      speed_limit_mps_(drive.speed_limit_mps),
       vehicle_config_(std::make_unique<VehicleConfig>(std::move(vehicle))),
       options_(std::move(options)),
       renderer_(std::move(renderer)) {
@@ -132,6 +141,13 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
   choose_publications();
 }
 
+void Simulation::populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home) {
+  if (frame_.index >= 0) fail("actors cannot appear in the middle of a drive");
+  traffic_.reset();
+  if (actors.empty()) return;
+  traffic_ = std::make_unique<Traffic>(*world_, actors, home, road_user_of(vehicle_->state(), *vehicle_config_));
+}
+
 void Simulation::choose_driver(const std::string& spec) {
   if (spec == options_.driver) return;
   if (spec.starts_with("trace:")) fail("a trace starts at its own place: it cannot take over in the middle of a drive");
@@ -226,6 +242,7 @@ void Simulation::list_publications() {
   add("/tf", tf2_msgs::TFMessage::kType, [this, with_vehicle] {
     return transforms(frame_.stamp_ns, rig_, frame_.state.X_MB, with_vehicle);
   }).bytes = 2048;
+  list_scene();
   Publication& info = add(prefix + "/vehicle_info", carla_msgs::CarlaEgoVehicleInfo::kType,
                           [this] { return vehicle_info(rig_, *vehicle_config_); });
   info.once = true;
@@ -233,6 +250,71 @@ void Simulation::list_publications() {
   add(prefix + "/vehicle_status", carla_msgs::CarlaEgoVehicleStatus::kType,
       [this] { return vehicle_status(frame_.stamp_ns, frame_.state, frame_.control); });
   for (std::size_t i = 0; i < rig_.sensors.size(); ++i) list_sensor(i);
+}
+
+std::vector<SceneActor> Simulation::actors() const {
+  std::vector<SceneActor> result;
+  SceneActor ego;
+  ego.id = kEgoActorId;
+  ego.type = rig_.vehicle_type;
+  ego.role_name = rig_.role_name;
+  ego.X_MA = frame_.state.X_MB;
+  const VehicleConfig::Body& body = vehicle_config_->body;
+  ego.size_m = {body.length_m, body.width_m, body.top_m};  // down to the ground, as a viewer sees it
+  ego.centre_A = {body.centre_x_m, 0, 0.5 * body.top_m};
+  ego.velocity_M = ego.X_MA.linear() * frame_.state.velocity_B;
+  ego.angular_velocity_M = ego.X_MA.linear() * frame_.state.angular_velocity_B;
+  result.push_back(ego);
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i) {
+    SceneActor sensor;
+    sensor.id = kEgoActorId + 1 + static_cast<std::uint32_t>(i);
+    sensor.parent_id = kEgoActorId;
+    sensor.type = rig_.sensors[i].type;
+    sensor.role_name = rig_.sensors[i].id;
+    sensor.X_MA = ego.X_MA * rig_.sensors[i].X_BS;
+    result.push_back(std::move(sensor));
+  }
+  return result;
+}
+
+std::function<std::vector<std::uint8_t>()> Simulation::scene_message(SensorKind kind, bool without_ego) {
+  switch (kind) {
+    case SensorKind::kObjects:
+      return [this, without_ego] {
+        const auto left_out = without_ego ? std::optional<std::uint32_t>(kEgoActorId) : std::nullopt;
+        return serialize(object_array(frame_.stamp_ns, actors(), left_out));
+      };
+    case SensorKind::kMarkers:
+      return [this] { return serialize(box_markers(frame_.stamp_ns, actors())); };
+    case SensorKind::kActorList:
+      return [this] { return serialize(actor_list(actors())); };
+    default:
+      return [this] {
+        std_msgs::String road;
+        road.data = world_info(*world_, speed_limit_mps_).opendrive;
+        return serialize(road);
+      };
+  }
+}
+
+// What is told of the scene as a whole.
+void Simulation::list_scene() {
+  const auto add = [&](std::string name, std::string_view type, bool once, auto build) {
+    Publication p;
+    p.topic = {std::move(name), std::string(type), once};
+    p.once = once;
+    p.bytes = 4096;
+    p.build = build;
+    publications_.push_back(std::move(p));
+  };
+  add("/carla/world_info", carla_msgs::CarlaWorldInfo::kType, true,
+      [this] { return serialize(world_info(*world_, speed_limit_mps_)); });
+  for (const SceneSensor& sensor : rig_.scene) {
+    const auto [type, once] = scene_topic(sensor.kind);
+    add("/carla/" + sensor.id, type, once, scene_message(sensor.kind, false));
+  }
+  add("/carla/" + rig_.role_name + "/waypoints", nav_msgs::Path::kType, true,
+      [this] { return serialize(waypoints(frame_.stamp_ns, world_->path)); });
 }
 
 void Simulation::list_sensor(std::size_t index) {
@@ -350,6 +432,15 @@ void Simulation::list_sensor(std::size_t index) {
       break;
     case SensorKind::kTf:
       break;
+    case SensorKind::kObjects:
+    case SensorKind::kMarkers:
+    case SensorKind::kActorList:
+    case SensorKind::kRoadMap: {
+      const auto [type, once] = scene_topic(sensor.kind);
+      Publication& p = add(name, type, 4096, scene_message(sensor.kind, sensor.kind == SensorKind::kObjects));
+      p.once = p.topic.latched = once;
+      break;
+    }
   }
   if (sensor.is_camera())
     add(name + "/camera_info", sensor_msgs::CameraInfo::kType, 400,
@@ -399,8 +490,15 @@ void Simulation::render(const std::vector<bool>& which) {
   if (next_sky_) renderer_->relight(*next_sky_);
   next_sky_.reset();
   const auto begin = WallClock::now();
-  const std::vector<Actor> nobody;
-  const std::vector<Actor> vehicle = look_->actors(frame_.state);
+  // Everybody else, and with the vehicle itself, for sensors that see it.
+  std::vector<Actor> others;
+  std::vector<Pose> others_before;
+  if (traffic_) {
+    traffic_->add_looks(others);
+    traffic_->add_poses_before(others_before);
+  }
+  std::vector<Actor> all = others;
+  for (Actor& part : look_->actors(frame_.state)) all.push_back(std::move(part));
   for (View& view : views_) {
     if (std::none_of(view.sensors.begin(), view.sensors.end(), [&](std::size_t i) { return which[i]; })) continue;
     FrameRequest request;
@@ -410,10 +508,11 @@ void Simulation::render(const std::vector<bool>& which) {
     request.frame_index = static_cast<std::uint64_t>(frame_.index);
     request.frame_s = kFrameS;
     request.X_MC_before = state_before_.X_MB * view.X_BC;
+    request.X_MA_before = others_before;
     if (view.sees_vehicle)
       for (const Actor& actor : look_->actors(state_before_)) request.X_MA_before.push_back(actor.X_MA);
     if (view.has_rgb) request.effects = CameraEffects::of(options_.camera).with(view.effects);
-    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? vehicle : nobody, view.frame,
+    renderer_->render(view.camera, frame_.state.X_MB * view.X_BC, view.sees_vehicle ? all : others, view.frame,
                       request);
     for (const std::size_t i : view.sensors) frame_.readings[i].camera = &view.frame;
   }
@@ -426,7 +525,7 @@ void Simulation::render(const std::vector<bool>& which) {
     request.scan_index = static_cast<std::uint64_t>(frame_.index);
     request.sensor = i;
     if (sensor.motion_distortion) request.X_ML_before = state_before_.X_MB * sensor.X_BS;
-    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? vehicle : nobody, request,
+    renderer_->scan(sensor.lidar, frame_.state.X_MB * sensor.X_BS, sensor.sees_vehicle ? all : others, request,
                     frame_.readings[i].points);
   }
   frame_times_.lidars_ms = milliseconds_since(begin_of_lidars);
@@ -453,12 +552,22 @@ bool Simulation::advance() {
   if (frames_ > 0 && frame_.index + 1 >= frames_) return false;
   const auto begin = WallClock::now();
   state_before_ = vehicle_->state();
-  if (frame_.index >= 0) vehicle_->step(frame_.control, kFrameS);
+  if (frame_.index >= 0) {
+    if (traffic_) {  // everybody moves at the same time, by where the others were
+      traffic_->step(kFrameS, road_user_of(state_before_, *vehicle_config_));
+      vehicle_->meet(traffic_->bodies());
+    }
+    vehicle_->step(frame_.control, kFrameS);
+  }
   if (move_world(vehicle_->state().X_MB)) vehicle_->follow_world();
   ++frame_.index;
   frame_.stamp_ns = options_.first_stamp_ns + frame_.index * static_cast<StampNs>(kNsPerSecond / 20);
   frame_.state = vehicle_->state();
   drift();
+  if (traffic_) {
+    frame_.actors = traffic_->actors();
+    driver_->notice(traffic_->road_users());
+  }
   frame_.control = quantized(driver_->drive(frame_.index, frame_.state));
   Trace::Row row;
   row.control = frame_.control;
@@ -474,6 +583,20 @@ bool Simulation::advance() {
   return true;
 }
 
+bool Simulation::is_due(const Publication& publication) const {
+  if (frame_.index < options_.first_frame) return false;
+  if (publication.once && (frame_.index > options_.first_frame || options_.continued)) return false;
+  if (publication.due && !publication.due()) return false;
+  return publication.sensors.empty() || sensors_due();
+}
+
+bool Simulation::frame_sent() const {
+  if (frame_.index < 0) return true;
+  for (std::size_t i = next_publication_; i < wanted_.size(); ++i)
+    if (is_due(publications_[wanted_[i]])) return false;
+  return true;
+}
+
 std::optional<Message> Simulation::next() {
   if (wanted_.empty()) return std::nullopt;
   for (;;) {
@@ -486,11 +609,7 @@ std::optional<Message> Simulation::next() {
 std::optional<Message> Simulation::next_of_frame() {
   while (next_publication_ < wanted_.size()) {
     const Publication& publication = publications_[wanted_[next_publication_++]];
-    if (frame_.index < options_.first_frame ||
-        (publication.once && (frame_.index > options_.first_frame || options_.continued)))
-      continue;
-    if (publication.due && !publication.due()) continue;
-    if (!publication.sensors.empty() && !sensors_due()) continue;
+    if (!is_due(publication)) continue;
     Message message;
     message.topic = publication.topic;
     message.stamp_ns = frame_.stamp_ns;
@@ -544,6 +663,7 @@ std::unique_ptr<Simulation> OpenWorld::simulation(const std::filesystem::path& v
                                                             std::move(vehicle), std::move(options), renderer)
                              : std::make_unique<Simulation>(world, scenario.drive, std::move(rig), std::move(vehicle),
                                                             std::move(options), renderer);
+  simulation->populate(scenario.actors, scenario.home);
   simulation->vary(scenario, variation_seed);
   return simulation;
 }

@@ -9,13 +9,17 @@
 #include "bramble/sim/driver.hpp"
 #include "bramble/sim/manual_control.hpp"
 #include "bramble/sim/publish.hpp"
+#include "bramble/sim/publish_actors.hpp"
 #include "bramble/sim/rig.hpp"
+#include "bramble/sim/traffic.hpp"
 #include "bramble/sim/vehicle_look.hpp"
 #include "bramble/stream/stream.hpp"
 #include "bramble/world/scenario.hpp"
 #include "bramble/world/streamed_world.hpp"
 
 namespace bramble {
+
+inline constexpr std::uint32_t kEgoActorId = 1;
 
 struct SimulationOptions {
   std::string driver = "autopilot";             ///< see make_driver
@@ -49,6 +53,7 @@ struct SimFrame {
   VehicleState state;                   ///< at stamp_ns
   VehicleControl control;               ///< from stamp_ns until the next frame
   std::vector<SensorReading> readings;  ///< one per sensor of the rig, in its order
+  std::vector<ActorState> actors;       ///< everybody else, at stamp_ns
 };
 
 /// Milliseconds of wall clock.
@@ -57,10 +62,10 @@ struct FrameTimes {
 };
 
 /// The drive as a source of messages: 20 Hz of simulated time, synchronous, each frame complete before the next begins.
-/// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, vehicle topics,
-/// then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their sees_vehicle
-/// is off): its class is the ontology's «vehicle», kIgnoreId where there is none. Same world, rig, options: same bytes
-/// for any number of threads. One thread at a time.
+/// Frame n has the stamp first_stamp_ns + n * 50 ms. Order within a frame: /clock, /carla/status, /tf, the scene,
+/// vehicle topics, then the sensors in the rig's order. Sensors see the vehicle that carries them (unless their
+/// sees_vehicle is off): its class is the ontology's «vehicle», kIgnoreId where there is none. Same world, rig,
+/// options: same bytes for any number of threads. One thread at a time.
 class Simulation final : public Source {
  public:
   /// `renderer`: one made for this world, to share; made when first needed if null.
@@ -76,6 +81,9 @@ class Simulation final : public Source {
   /// the same seed. Adds the topic /bramble/variation: JSON text of the draws in force, with every frame of the
   /// sensors.
   void vary(const Scenario& scenario, std::uint64_t seed);
+
+  /// Puts the scenario's actors into the world; before the first frame. `home` holds config/vehicles.
+  void populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home);
 
   /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
   /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
@@ -103,6 +111,8 @@ class Simulation final : public Source {
   std::optional<Message> next_of_frame();
 
   bool wants(const std::string& topic) const;
+  /// Whether the next call of next() begins another frame: the moment to change what drives it.
+  bool frame_sent() const;
 
   /// For users in the same process: moves on by a frame and renders what the wanted topics need; false at the end.
   /// Not to be mixed with next() within a frame.
@@ -113,6 +123,8 @@ class Simulation final : public Source {
   const SimFrame& frame() const { return frame_; }
   const World& world() const { return *world_; }
   const Rig& rig() const { return rig_; }
+  /// Who is in the scene in the current frame: the vehicle (kEgoActorId), then what it carries.
+  std::vector<SceneActor> actors() const;
   /// Position of a sensor in rig().sensors and SimFrame::readings. Throws Error listing the ids there are.
   std::size_t sensor_index(const std::string& id) const;
   /// Frames that there will be; 0: endless.
@@ -145,12 +157,15 @@ class Simulation final : public Source {
   };
   Simulation(std::shared_ptr<const World> world, std::shared_ptr<StreamedWorld> streamed, const DriveScenario& drive,
              Rig rig, VehicleConfig vehicle, SimulationOptions options, std::shared_ptr<const Renderer> renderer);
+  bool is_due(const Publication& publication) const;
   bool move_world(const Pose& X_MB);
   void list_publications();
   void check_topics() const;
   void choose_publications();
   void draw();
   void list_sensor(std::size_t index);
+  void list_scene();
+  std::function<std::vector<std::uint8_t>()> scene_message(SensorKind kind, bool without_ego);
   void plan_views();
   void drift();
   void render(const std::vector<bool>& which);  // per sensor
@@ -161,6 +176,7 @@ class Simulation final : public Source {
   std::shared_ptr<const World> world_;
   std::shared_ptr<StreamedWorld> streamed_;  // null: the world is whole
   Rig rig_;
+  double speed_limit_mps_ = 0;                     // of the scenario's drive
   std::unique_ptr<VehicleConfig> vehicle_config_;  // at a fixed place: driver and vehicle refer to it
   SimulationOptions options_;
   std::shared_ptr<const Renderer> renderer_;
@@ -168,6 +184,7 @@ class Simulation final : public Source {
   DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
+  std::unique_ptr<Traffic> traffic_;       // null: nobody else is there
   std::vector<Publication> publications_;  // all, in order
   std::optional<std::regex> pattern_;      // of options_.topic_pattern
   std::vector<std::size_t> wanted_;        // of these

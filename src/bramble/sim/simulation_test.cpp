@@ -1,8 +1,10 @@
 #include "bramble/sim/simulation.hpp"
 
 #include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <numeric>
@@ -47,6 +49,81 @@ std::vector<Message> all_messages(Simulation& simulation) {
   return result;
 }
 
+// Everything that config/bramble.rviz shows is published: by the simulation, with the type and durability that the
+// display wants, or by the inference node.
+TEST(Simulation, PublishesWhatTheRvizViewShows) {
+  const std::map<std::string, std::string> types = {
+      {"rviz_default_plugins/Image", "sensor_msgs/msg/Image"},
+      {"rviz_default_plugins/PointCloud2", "sensor_msgs/msg/PointCloud2"},
+      {"rviz_default_plugins/Path", "nav_msgs/msg/Path"},
+      {"rviz_default_plugins/MarkerArray", "visualization_msgs/msg/MarkerArray"},
+      {"rviz_default_plugins/Odometry", "nav_msgs/msg/Odometry"}};
+  const YAML::Node view = YAML::LoadFile(BRAMBLE_SOURCE_DIR "/config/bramble.rviz")["Visualization Manager"];
+  EXPECT_EQ(view["Global Options"]["Fixed Frame"].as<std::string>(), "map");
+  const auto simulation = simulate({});
+  const auto there = simulation->topics();
+  const std::string node = read_text_file(BRAMBLE_SOURCE_DIR "/src/bramble/infer/node.hpp");
+  int shown = 0, estimates = 0;
+  for (const YAML::Node& display : view["Displays"]) {
+    if (!display["Topic"]) continue;
+    const auto name = display["Topic"]["Value"].as<std::string>();
+    const auto kind = display["Class"].as<std::string>();
+    ASSERT_TRUE(types.contains(kind)) << kind;
+    ++shown;
+    const auto topic = std::find_if(there.begin(), there.end(), [&](const TopicInfo& t) { return t.name == name; });
+    if (topic == there.end()) {
+      EXPECT_NE(node.find('"' + name + '"'), std::string::npos) << name << " is published by nobody";
+      ++estimates;
+      continue;
+    }
+    EXPECT_EQ(topic->type, types.at(kind)) << name;
+    EXPECT_EQ(display["Topic"]["Durability Policy"].as<std::string>(), topic->latched ? "Transient Local" : "Volatile")
+        << name;
+  }
+  EXPECT_EQ(shown, 8);
+  EXPECT_EQ(estimates, 1);
+}
+
+TEST(Simulation, TellsTheWholeScene) {
+  auto simulation = simulate({});
+  ASSERT_TRUE(simulation->advance());
+  const auto actors = simulation->actors();
+  ASSERT_EQ(actors.size(), 1 + simulation->rig().sensors.size());
+  EXPECT_EQ(actors[0].id, kEgoActorId);
+  EXPECT_EQ(actors[0].role_name, "hero");
+  const auto objects = object_array(5, actors);
+  ASSERT_EQ(objects.objects.size(), 1u);  // sensors are no objects
+  EXPECT_TRUE(object_array(5, actors, kEgoActorId).objects.empty());
+  const auto& object = objects.objects[0];
+  EXPECT_EQ(object.header.frame_id, "map");
+  EXPECT_EQ(object.shape.dimensions.size(), 3u);
+  const auto markers = box_markers(5, actors);
+  ASSERT_EQ(markers.markers.size(), 1u);
+  // The box stands on the ground: its middle is half its height above it.
+  const Eigen::Vector3d foot = actors[0].X_MA.translation();
+  EXPECT_NEAR(markers.markers[0].pose.position.z - foot.z(), 0.5 * markers.markers[0].scale.z, 0.1);
+  const auto path = waypoints(5, simulation->world().path);
+  EXPECT_EQ(path.poses.size(), (simulation->world().path.points.size() + 1) / 2);
+  // Each pose looks to the next.
+  for (std::size_t i = 0; i + 1 < path.poses.size(); ++i) {
+    const auto& q = path.poses[i].pose.orientation;
+    const double yaw = 2 * std::atan2(q.z, q.w);
+    const auto &a = path.poses[i].pose.position, &b = path.poses[i + 1].pose.position;
+    EXPECT_GT(std::cos(yaw) * (b.x - a.x) + std::sin(yaw) * (b.y - a.y), 0.9 * std::hypot(b.x - a.x, b.y - a.y)) << i;
+  }
+}
+
+TEST(Simulation, SaysWhenAFrameIsSent) {
+  SimulationOptions options;
+  options.topics = {"/clock", "/carla/hero/speedometer", "/carla/hero/collision"};  // the last is hardly ever sent
+  auto simulation = simulate(options);
+  EXPECT_TRUE(simulation->frame_sent());
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(simulation->next());
+    EXPECT_EQ(simulation->frame_sent(), i % 2 == 1) << i;
+  }
+}
+
 TEST(Simulation, OffersTheBridgesTopics) {
   const auto simulation = simulate({});
   std::map<std::string, std::string> types;
@@ -55,6 +132,12 @@ TEST(Simulation, OffersTheBridgesTopics) {
       {"/clock", "rosgraph_msgs/msg/Clock"},
       {"/tf", "tf2_msgs/msg/TFMessage"},
       {"/carla/status", "carla_msgs/msg/CarlaStatus"},
+      {"/carla/world_info", "carla_msgs/msg/CarlaWorldInfo"},
+      {"/carla/actor_list", "carla_msgs/msg/CarlaActorList"},
+      {"/carla/objects", "derived_object_msgs/msg/ObjectArray"},
+      {"/carla/markers", "visualization_msgs/msg/MarkerArray"},
+      {"/carla/map", "std_msgs/msg/String"},
+      {"/carla/hero/waypoints", "nav_msgs/msg/Path"},
       {"/carla/hero/odometry", "nav_msgs/msg/Odometry"},
       {"/carla/hero/speedometer", "std_msgs/msg/Float32"},
       {"/carla/hero/imu", "sensor_msgs/msg/Imu"},

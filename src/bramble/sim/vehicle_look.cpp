@@ -220,7 +220,8 @@ std::vector<Material> paints(const std::string& look) {
 
 }  // namespace
 
-VehicleLook::VehicleLook(const VehicleConfig& config, ClassId class_id) : class_id_(class_id) {
+VehicleLook::VehicleLook(const VehicleConfig& config, ClassId class_id, std::uint32_t instance_id)
+    : class_id_(class_id), instance_id_(instance_id) {
   Mesh body = config.look == "truck"   ? truck_body(config)
               : config.look == "robot" ? robot_body(config)
                                        : jeep_body(config);
@@ -256,7 +257,7 @@ std::vector<Actor> VehicleLook::actors(const VehicleState& state) const {
     actor.materials = materials;
     actor.X_MA = pose;
     actor.class_id = class_id_;
-    actor.instance_id = kVehicleInstanceId;
+    actor.instance_id = instance_id_;
     result.push_back(std::move(actor));
   };
   add(body_, body_materials_, state.X_MB);

@@ -13,12 +13,13 @@ inline constexpr std::uint32_t kVehicleInstanceId = kSkyInstanceId - 1;
 class VehicleLook {
  public:
   /// Throws Error for a mesh file that cannot be read.
-  VehicleLook(const VehicleConfig& config, ClassId class_id);
+  VehicleLook(const VehicleConfig& config, ClassId class_id, std::uint32_t instance_id = kVehicleInstanceId);
   /// The body and its four wheels at that moment.
   std::vector<Actor> actors(const VehicleState& state) const;
 
  private:
   ClassId class_id_;
+  std::uint32_t instance_id_;
   std::shared_ptr<const Mesh> body_;   ///< frame B
   std::shared_ptr<const Mesh> wheel_;  ///< hub frame W, axle along y
   std::shared_ptr<const std::vector<Material>> body_materials_, wheel_materials_;

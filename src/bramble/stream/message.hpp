@@ -9,12 +9,23 @@
 
 namespace bramble {
 
+/// What a bag says of a type that is not one of ours, to be passed on to the next bag.
+struct TypeDefinition {
+  std::string encoding;  ///< «ros2msg», «ros2idl»
+  std::string text;
+  std::string hash;  ///< RIHS01_…, empty if unknown
+};
+
 /// A topic as every part of a stream knows it.
 struct TopicInfo {
   std::string name;      ///< «/carla/hero/rgb_front/image»
   std::string type;      ///< «sensor_msgs/msg/Image»
   bool latched = false;  ///< transient-local (tf_static, camera calibration) instead of volatile
-  bool operator==(const TopicInfo&) const = default;
+  /// Null for types made from msg/, and where nothing is known. Topics do not differ by it.
+  std::shared_ptr<const TypeDefinition> definition = {};
+  bool operator==(const TopicInfo& other) const {
+    return name == other.name && type == other.type && latched == other.latched;
+  }
 };
 
 /// A serialized message on its way: CDR with its 4-byte encapsulation header, exactly as DDS carries it and as a bag

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "bramble/ontology/ontology.hpp"
@@ -12,7 +13,7 @@ namespace {
 constexpr int kWidth = 40, kHeight = 24;
 constexpr std::size_t kPixels = kWidth * kHeight;
 
-AugmentOptions nothing() { return {false, 1, 1, 0, 0, 0, 0, 0}; }
+AugmentOptions nothing() { return {false, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 
 // Labels in patches of 8x8; the colour says the class: red = 60 · id, green = column, blue = row.
 struct Pair {
@@ -127,6 +128,66 @@ TEST(Augment, BlursEvenly) {
       const double expected = std::abs(du) < 2 && std::abs(dv) < 2 ? weights[du + 1] * weights[dv + 1] * 240 / 255 : 0;
       EXPECT_NEAR(out.rgb[static_cast<std::size_t>((10 + dv) * kWidth + 20 + du)], expected, 1e-6) << du << ',' << dv;
     }
+}
+
+// Each effect alone: the picture stays on 0…1, changes, comes again with the same numbers, and keeps its labels.
+TEST(Augment, DegradesPicturesOnly) {
+  const Result before = vary(nothing(), 1);
+  for (const auto effect :
+       {&AugmentOptions::noise_chance, &AugmentOptions::jpeg_chance, &AugmentOptions::weather_chance}) {
+    AugmentOptions options = nothing();
+    options.*effect = 1;
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      const Result out = vary(options, seed);
+      EXPECT_NE(out.rgb, before.rgb);
+      EXPECT_EQ(out.label, before.label);
+      EXPECT_EQ(out.rgb, vary(options, seed).rgb);
+      for (const float value : out.rgb) ASSERT_TRUE(value >= 0 && value <= 1) << value;
+    }
+  }
+}
+
+TEST(Augment, AddsNoiseOfTheStatedSize) {
+  ImageU8 rgb(200, 150, 3, 128), label(200, 150, 1);
+  AugmentOptions options = nothing();
+  options.noise_chance = 1;
+  std::vector<float> out(3 * 200 * 150);
+  std::vector<std::int64_t> ids(200 * 150);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    augment(rgb, label, options, Random(seed), out.data(), ids.data());
+    double sum = 0, squares = 0;
+    for (const float value : out) {
+      const double d = value - 128 / 255.0;
+      sum += d;
+      squares += d * d;
+    }
+    const double sigma = std::sqrt(squares / static_cast<double>(out.size()));
+    EXPECT_NEAR(sum / static_cast<double>(out.size()), 0, 6 * sigma / std::sqrt(200.0 * 150));
+    EXPECT_GT(sigma, 0.0045);
+    EXPECT_LT(sigma, 0.042);
+  }
+}
+
+// One small stone in a field: windows laid around classes show it about half of the time, others rarely.
+TEST(Augment, LaysWindowsAroundRareClasses) {
+  ImageU8 rgb(64, 48, 3), label(64, 48, 1);
+  *label.at(3, 44) = 1;
+  AugmentOptions options = nothing();
+  options.scale_low = options.scale_high = 3;
+  const auto seen = [&](double chance) {
+    options.class_crop = chance;
+    int count = 0;
+    std::vector<float> out(3 * 64 * 48);
+    std::vector<std::int64_t> ids(64 * 48);
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      augment(rgb, label, options, Random(seed), out.data(), ids.data());
+      count += std::find(ids.begin(), ids.end(), 1) != ids.end();
+      EXPECT_EQ(std::find(ids.begin(), ids.end(), kIgnoreId), ids.end());  // the window stays inside
+    }
+    return count;
+  };
+  EXPECT_GT(seen(1), 80);
+  EXPECT_LT(seen(0), 40);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
+#include "bramble/model/acfnet.hpp"
 #include "bramble/train/train_step.hpp"
 
 namespace bramble {
@@ -97,7 +98,7 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
   torch::manual_seed(1);
   const ModelInfo info;  // for the normalisation
   const TrainStepOptions step_options;
-  TrainStep step(AcfNet(options.backbone, options.decoder, options.classes), info, step_options);
+  TrainStep step(std::make_shared<AcfNetImpl>(options.backbone, options.decoder, options.classes), info, step_options);
   const Batch batch = made_up_batch(options);
 
   // 1. What the peer starts from, and the loss it must see there.
@@ -112,7 +113,7 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
                                       {"learning_rate", step_options.learning_rate},
                                       {"backbone_factor", step_options.backbone_factor},
                                       {"weight_decay", step_options.weight_decay},
-                                      {"aux_weight", step_options.aux_weight}};
+                                      {"aux_weight", step_options.loss.aux_weight}};
   write_file_atomically(work.path / "step.json", description.dump());
   double eval_loss = 0;
   {

@@ -2,13 +2,16 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+
+#include "bramble/ontology/ontology.hpp"
 
 namespace bramble {
 
 namespace F = torch::nn::functional;
 
-TrainStep::TrainStep(AcfNet network, const ModelInfo& info, const TrainStepOptions& options)
+TrainStep::TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options)
     : network_(std::move(network)), options_(options) {
   const auto per_channel = [](const std::array<double, 3>& values) {
     return torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1});
@@ -21,21 +24,58 @@ TrainStep::TrainStep(AcfNet network, const ModelInfo& info, const TrainStepOptio
   std::vector<torch::Tensor> head, backbone;
   for (const auto& item : network_->named_parameters())
     (item.key().starts_with("backbone.") ? backbone : head).push_back(item.value());
+  const bool sgd = options.optimizer == "sgd";
   const auto group = [&](std::vector<torch::Tensor> parameters, double rate) {
-    return torch::optim::OptimizerParamGroup(std::move(parameters),
-                                             std::make_unique<torch::optim::AdamWOptions>(
-                                                 torch::optim::AdamWOptions(rate).weight_decay(options.weight_decay)));
+    std::unique_ptr<torch::optim::OptimizerOptions> how;
+    if (sgd)
+      how = std::make_unique<torch::optim::SGDOptions>(torch::optim::SGDOptions(rate)
+                                                           .momentum(options.momentum)
+                                                           .nesterov(options.momentum > 0)
+                                                           .weight_decay(options.weight_decay));
+    else
+      how = std::make_unique<torch::optim::AdamWOptions>(
+          torch::optim::AdamWOptions(rate).weight_decay(options.weight_decay));
+    return torch::optim::OptimizerParamGroup(std::move(parameters), std::move(how));
   };
   std::vector<torch::optim::OptimizerParamGroup> groups;
   groups.push_back(group(head, options.learning_rate));
   groups.push_back(group(backbone, options.learning_rate * options.backbone_factor));
-  optimizer_ =
-      std::make_unique<torch::optim::AdamW>(std::move(groups), torch::optim::AdamWOptions(options.learning_rate));
+  if (sgd)
+    optimizer_ =
+        std::make_unique<torch::optim::SGD>(std::move(groups), torch::optim::SGDOptions(options.learning_rate));
+  else
+    optimizer_ =
+        std::make_unique<torch::optim::AdamW>(std::move(groups), torch::optim::AdamWOptions(options.learning_rate));
+  if (options.ema > 0)
+    for (const auto& tensor : state()) average_.push_back(tensor.detach().clone());
 }
 
 void TrainStep::use_channels_last() {
   for (auto& parameter : network_->parameters())
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
+}
+
+std::vector<torch::Tensor> TrainStep::state() {
+  std::vector<torch::Tensor> tensors = network_->parameters();
+  for (const auto& buffer : statistics()) tensors.push_back(buffer);
+  return tensors;
+}
+
+std::vector<torch::Tensor> TrainStep::statistics() {
+  std::vector<torch::Tensor> tensors;
+  for (const auto& buffer : network_->buffers())
+    if (buffer.scalar_type() == torch::kFloat) tensors.push_back(buffer);
+  return tensors;
+}
+
+std::vector<torch::Tensor> TrainStep::gradients() {
+  std::vector<torch::Tensor> tensors;
+  for (auto& parameter : network_->parameters()) {
+    // A parameter that took no part has a gradient of zero, so that all processes hold the same list.
+    if (!parameter.grad().defined()) parameter.mutable_grad() = torch::zeros_like(parameter);
+    tensors.push_back(parameter.grad());
+  }
+  return tensors;
 }
 
 torch::Tensor TrainStep::normalised(const torch::Tensor& image) const {
@@ -49,33 +89,86 @@ torch::Tensor TrainStep::full_size(const torch::Tensor& logits, const torch::Ten
                                     .align_corners(false));
 }
 
-torch::Tensor TrainStep::loss(const AcfNetImpl::Output& out, const torch::Tensor& label) const {
-  auto options = F::CrossEntropyFuncOptions().ignore_index(kIgnoreId);
-  if (class_weights_.defined()) options.weight(class_weights_);
+torch::Tensor TrainStep::loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const {
+  const torch::Tensor main = segmentation_loss(full_size(out.logits, label), label, class_weights_, options_.loss);
+  if (!out.coarse.defined() || options_.loss.aux_weight == 0) return main;
   // The coarse map's label is the pixel in the middle of each of its cells.
   const auto cell = label.size(1) / out.coarse.size(2);
   const torch::Tensor coarse_label =
       label.slice(1, cell / 2, c10::nullopt, cell).slice(2, cell / 2, c10::nullopt, cell).contiguous();
-  // The mean over no pixels at all is not a number: a batch whose labels are all ignored must not stop the training.
-  const auto cross_entropy = [&](const torch::Tensor& logits, const torch::Tensor& truth) {
-    if (!(truth != static_cast<std::int64_t>(kIgnoreId)).any().item<bool>()) return logits.sum() * 0.0;
-    return F::cross_entropy(logits, truth, options);
-  };
-  return cross_entropy(full_size(out.logits, label), label) +
-         options_.aux_weight * cross_entropy(out.coarse, coarse_label);
+  return main + options_.loss.aux_weight * segmentation_loss(out.coarse, coarse_label, class_weights_, options_.loss);
 }
 
-double TrainStep::learn(const Batch& batch, double rate) {
-  const double rates[] = {rate, rate * options_.backbone_factor};
-  for (std::size_t i = 0; i < 2; ++i)
-    static_cast<torch::optim::AdamWOptions&>(optimizer_->param_groups()[i].options()).lr(rates[i]);
+void TrainStep::begin() {
   optimizer_->zero_grad();
+  statistics_before_.clear();
+  statistics_sum_.clear();
+}
+
+double TrainStep::accumulate(const Batch& batch, double share) {
+  if (share < 1) {
+    const torch::NoGradGuard no_grad;
+    const auto now = statistics();
+    if (statistics_before_.empty()) {
+      for (const auto& tensor : now) {
+        statistics_before_.push_back(tensor.clone());
+        statistics_sum_.push_back(torch::zeros_like(tensor));
+      }
+    } else {
+      for (std::size_t i = 0; i < now.size(); ++i) now[i].copy_(statistics_before_[i]);
+    }
+  }
   torch::Tensor loss = this->loss(network_->forward(normalised(batch.image)), batch.label);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) return value;
-  loss.backward();
-  optimizer_->step();
+  (share < 1 ? loss * share : loss).backward();
+  if (share < 1) {
+    const torch::NoGradGuard no_grad;
+    const auto now = statistics();
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      statistics_sum_[i].add_(now[i], share);
+      now[i].copy_(statistics_sum_[i]);  // after the last part: the mean over this process's parts, times their share
+    }
+  }
   return value;
+}
+
+void TrainStep::apply(double rate) {
+  const double rates[] = {rate, rate * options_.backbone_factor};
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto& how = optimizer_->param_groups()[i].options();
+    if (auto* sgd = dynamic_cast<torch::optim::SGDOptions*>(&how))
+      sgd->lr(rates[i]);
+    else
+      static_cast<torch::optim::AdamWOptions&>(how).lr(rates[i]);
+  }
+  optimizer_->step();
+  ++steps_;
+  if (options_.ema > 0) {
+    const torch::NoGradGuard no_grad;
+    // At the start the average must not remember the random weights: its memory grows with the steps.
+    const double decay = std::min(options_.ema, static_cast<double>(steps_) / (10.0 + static_cast<double>(steps_)));
+    const auto now = state();
+    for (std::size_t i = 0; i < now.size(); ++i) average_[i].mul_(decay).add_(now[i], 1 - decay);
+  }
+}
+
+double TrainStep::learn(const Batch& batch, double rate) {
+  begin();
+  const double value = accumulate(batch, 1);
+  if (std::isfinite(value)) apply(rate);
+  return value;
+}
+
+void TrainStep::swap_average() {
+  if (average_.empty()) return;
+  const torch::NoGradGuard no_grad;
+  const auto now = state();
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const torch::Tensor keep = now[i].detach().clone();
+    now[i].copy_(average_[i]);
+    average_[i].copy_(keep);
+  }
 }
 
 }  // namespace bramble

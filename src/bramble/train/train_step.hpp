@@ -1,11 +1,13 @@
 #pragma once
-#include <torch/optim/adamw.h>
+#include <torch/optim/optimizer.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "bramble/dataset/model_package.hpp"
-#include "bramble/model/acfnet.hpp"
+#include "bramble/model/segmenter.hpp"
+#include "bramble/train/losses.hpp"
 
 namespace bramble {
 
@@ -15,38 +17,76 @@ struct Batch {
 };
 
 struct TrainStepOptions {
-  double learning_rate = 1.5e-3;  ///< of the head, at its highest
-  double backbone_factor = 0.25;  ///< the backbone's rate is this times the head's
+  std::string optimizer = "adamw";  ///< adamw or sgd (Nesterov)
+  double learning_rate = 1.5e-3;    ///< of the head, at its highest
+  double backbone_factor = 0.25;    ///< the backbone's rate is this times the head's
   double weight_decay = 1e-4;
-  double aux_weight = 0.4;           ///< of the coarse map's loss
+  double momentum = 0.9;  ///< of sgd
+  double ema = 0;         ///< decay of the average of the weights; 0: none
+  LossOptions loss;
   std::vector<float> class_weights;  ///< of the cross-entropy; empty: all 1
 };
 
-/// One step of learning: forward, loss, backward, AdamW. The network is put into channels_last (depthwise convolutions
+/// Steps of learning: forward, loss, backward, optimizer. The network is put into channels_last (depthwise convolutions
 /// are 30 times slower otherwise).
 class TrainStep {
  public:
-  TrainStep(AcfNet network, const ModelInfo& info, const TrainStepOptions& options);
+  TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options);
 
   /// Learns from a batch at `rate` (of the head) and returns the loss; one that is not finite changes nothing.
   double learn(const Batch& batch, double rate);
-  /// Cross-entropy of the logits at the labels' size, plus aux_weight times that of the coarse map at its own size.
-  torch::Tensor loss(const AcfNetImpl::Output& out, const torch::Tensor& label) const;
+
+  // The same in parts, for batches that come in micro-batches or are shared by processes:
+  //   begin(); for each part: accumulate(part, 1.0 / parts); (exchange gradients and buffers); apply(rate)
+  void begin();
+  /// Adds share · gradient. Every part starts from the running means that begin() found; they end as the mean over the
+  /// parts. Returns the part's loss; one that is not finite adds nothing.
+  double accumulate(const Batch& batch, double share);
+  void apply(double rate);
+  /// Gradients of all parameters, and the running means and variances; both in a fixed order. What is written into them
+  /// between accumulate() and apply() is used.
+  std::vector<torch::Tensor> gradients();
+  std::vector<torch::Tensor> statistics();
+
+  /// The loss of the logits at the labels' size, plus aux_weight times that of the coarse map at its own size.
+  torch::Tensor loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const;
   /// Logits [N, K, H, W] at the labels' size.
   static torch::Tensor full_size(const torch::Tensor& logits, const torch::Tensor& label);
   /// The network's input out of a batch's image.
   torch::Tensor normalised(const torch::Tensor& image) const;
 
-  AcfNet network() { return network_; }
-  torch::optim::AdamW& optimizer() { return *optimizer_; }
+  Segmenter network() { return network_; }
+  torch::optim::Optimizer& optimizer() { return *optimizer_; }
   /// To be called again after tensors were loaded.
   void use_channels_last();
 
+  /// Puts the averaged weights into the network and, at the end of the scope, the learning ones back. Without `ema` it
+  /// does nothing.
+  class Averaged {
+   public:
+    explicit Averaged(TrainStep& step) : step_(step) { step_.swap_average(); }
+    ~Averaged() { step_.swap_average(); }
+    Averaged(const Averaged&) = delete;
+    Averaged& operator=(const Averaged&) = delete;
+
+   private:
+    TrainStep& step_;
+  };
+  /// The averaged weights (empty without `ema`), in the order of the network's float parameters and buffers.
+  std::vector<torch::Tensor>& average() { return average_; }
+  std::int64_t steps_done() const { return steps_; }
+  void set_steps_done(std::int64_t steps) { steps_ = steps; }
+
  private:
-  AcfNet network_;
+  void swap_average();
+  std::vector<torch::Tensor> state();  // float parameters and buffers
+
+  Segmenter network_;
   TrainStepOptions options_;
   torch::Tensor mean_, stddev_, class_weights_;
-  std::unique_ptr<torch::optim::AdamW> optimizer_;
+  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  std::vector<torch::Tensor> average_, statistics_before_, statistics_sum_;
+  std::int64_t steps_ = 0;
 };
 
 }  // namespace bramble

@@ -8,7 +8,6 @@
 #include <future>
 #include <numeric>
 #include <optional>
-#include <sstream>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -18,10 +17,13 @@
 #include "bramble/core/progress.hpp"
 #include "bramble/dataset/dataset.hpp"
 #include "bramble/eval/confusion.hpp"
-#include "bramble/model/acfnet.hpp"
+#include "bramble/model/pretrained.hpp"
+#include "bramble/model/segmenter.hpp"
 #include "bramble/ros/sha256.hpp"
+#include "bramble/train/checkpoint.hpp"
 #include "bramble/train/sample_cache.hpp"
 #include "bramble/train/train_step.hpp"
+#include "bramble/train/training_page.hpp"
 
 namespace bramble {
 namespace {
@@ -67,13 +69,24 @@ std::string duration_text(double seconds) {
 class Trainer {
  public:
   explicit Trainer(const TrainOptions& options)
-      : options_(options), train_data_(Dataset::open(options.train_data)), val_data_(Dataset::open(options.val_data)) {
+      : options_(options),
+        group_(options.processes),
+        train_data_(Dataset::open(options.train_data)),
+        val_data_(Dataset::open(options.val_data)) {
+    options.validate();
     if (!(train_data_.ontology() == val_data_.ontology()))
       fail("{} and {} have different classes; extract both with one ontology", options.train_data.string(),
            options.val_data.string());
+    parts_ = options.micro_batches > 0 ? options.micro_batches : group_.size();
+    if (parts_ % group_.size() != 0 || options.batch % parts_ != 0 || options.batch / parts_ < 2)
+      fail("a batch of {} in {} parts cannot be shared evenly by {} processes with at least 2 samples a part",
+           options.batch, parts_, group_.size());
     info_.ontology = train_data_.ontology();
+    info_.architecture = options.architecture;
     info_.backbone = options.backbone;
-    info_.decoder = options.decoder;
+    info_.decoder = options.decoder.empty() ? decoders_of(options.architecture).front() : options.decoder;
+    info_.output_stride = options.output_stride;
+    set_backbone_defaults(info_);
     if (options.width > 0) {
       info_.width = options.width;
       info_.height = options.height;
@@ -85,14 +98,11 @@ class Trainer {
     if (info_.width % 16 != 0 || info_.height % 16 != 0 || info_.width < 32 || info_.height < 32)
       fail("the network's input of {}x{} must have sides that are multiples of 16, at least 32", info_.width,
            info_.height);
-    if (options.batch < 2) fail("a batch of {} is too small: batch norms need at least 2 samples", options.batch);
     const std::size_t used =
         options.limit == 0 ? train_data_.size() : std::min<std::size_t>(options.limit, train_data_.size());
     if (used < static_cast<std::size_t>(options.batch))
       fail("{} samples of {} are fewer than a batch of {}; use a smaller batch", used, options.train_data.string(),
            options.batch);
-    if (!(options.class_balance >= 0 && options.class_balance <= 1))
-      fail("a class balance of {} is not between 0 and 1", options.class_balance);
   }
 
   TrainReport run() {
@@ -100,21 +110,36 @@ class Trainer {
     if (already_complete()) return report_;
     at::set_num_threads(thread_count());
     torch::manual_seed(options_.seed);
-    AcfNet network(info_.backbone, info_.decoder, static_cast<int>(info_.ontology.size()));
-    if (!options_.weights.empty()) load_pretrained(network->backbone(), options_.weights);
-    TrainStepOptions step_options{
-        options_.learning_rate, options_.backbone_factor, options_.weight_decay, options_.aux_weight, {}};
+    std::optional<PretrainedBackbone> pretrained;
+    if (!options_.weights.empty()) {
+      pretrained = read_pretrained(options_.weights, info_.backbone);
+      apply_conventions(info_, *pretrained);
+    }
+    Segmenter network = make_segmenter(info_);
+    if (pretrained) load_tensors(*network->backbone(), pretrained->tensors, options_.weights.string());
     const nlohmann::json state = unfinished_state();
-    const int first_epoch = state.is_null() ? 0 : state.at("epochs_done").get<int>();
-    if (first_epoch < options_.epochs) {
+    first_epoch_ = state.is_null() ? 0 : state.at("epochs_done").get<int>();
+    TrainStepOptions step_options{options_.optimizer,
+                                  options_.learning_rate,
+                                  options_.backbone_factor,
+                                  options_.weight_decay,
+                                  options_.momentum,
+                                  options_.ema,
+                                  options_.loss,
+                                  {}};
+    if (first_epoch_ < options_.epochs) {
       const std::uint64_t memory = options_.memory_limit_bytes ? options_.memory_limit_bytes : half_of_free_memory();
       train_.emplace(train_data_, info_.width, info_.height, options_.limit, memory / 4 * 3);
       val_.emplace(val_data_, info_.width, info_.height, options_.limit, memory / 4);
-      if (options_.class_balance > 0) step_options.class_weights = class_weights();
+      step_options.class_weights = class_weights(class_pixels(), options_);
     }
     step_.emplace(network, info_, step_options);
     if (!state.is_null()) resume(state);
-    for (int epoch = first_epoch; epoch < options_.epochs; ++epoch) run_epoch(epoch);
+    for (int epoch = first_epoch_; epoch < options_.epochs && !out_of_patience(); ++epoch) run_epoch(epoch);
+    report_.stopped_early = static_cast<int>(report_.history.size()) < options_.epochs;
+    if (report_.stopped_early)
+      spdlog::info("no better epoch than {} came in {} more: the training ends early", report_.best_epoch,
+                   options_.patience);
     finish();
     return report_;
   }
@@ -124,28 +149,38 @@ class Trainer {
 
   // The same options on the same data give the same text: it tells whether a checkpoint belongs to this training.
   void describe_recipe() {
-    const auto& a = options_.augment;
     train_sum_ = listing_checksum(train_data_);
     val_sum_ = listing_checksum(val_data_);
-    recipe_ = fmt::format("{} {} {} {}x{} batch {} lr {} backbone {} decay {} aux {} warm-up {} balance {} seed {} ",
-                          info_.architecture, info_.backbone, info_.decoder, info_.width, info_.height, options_.batch,
-                          options_.learning_rate, options_.backbone_factor, options_.weight_decay, options_.aux_weight,
-                          options_.warm_up, options_.class_balance, options_.seed);
-    recipe_ += fmt::format(
-        "epochs {} train {} val {} limit {} weights {} augment {} {} {} {} {} {} {} {}", options_.epochs, train_sum_,
-        val_sum_, options_.limit, options_.weights.empty() ? "none" : options_.weights.filename().string(), a.flip,
-        a.scale_low, a.scale_high, a.brightness, a.contrast, a.saturation, a.hue_shift, a.blur_chance);
+    config_ = options_;
+    config_.decoder = info_.decoder;
+    config_.width = info_.width;
+    config_.height = info_.height;
+    config_.micro_batches = parts_;
+    nlohmann::json recipe = to_json(config_);
+    recipe["train"] = train_sum_;
+    recipe["val"] = val_sum_;
+    recipe["weights"] = options_.weights.empty() ? "none" : options_.weights.filename().string();
+    recipe_ = recipe.dump();
+    const std::string first = group_.from_first(recipe_);
+    if (first != recipe_)
+      fail("process {} of {} has other options or data than the first one", group_.rank(), group_.size());
   }
 
   bool already_complete() {
-    if (!options_.resume || !fs::exists(file("model.yaml"))) return false;
-    const ModelInfo there = load_model_info(options_.output);
-    const auto recipe = there.provenance.find("recipe");
-    if (recipe == there.provenance.end() || recipe->second != recipe_)
-      fail("{} holds a model of another training; choose another folder, or start anew with --no-resume",
-           options_.output.string());
+    std::string history;
+    if (group_.first() && options_.resume && fs::exists(file("model.yaml"))) {
+      const ModelInfo there = load_model_info(options_.output);
+      const auto recipe = there.provenance.find("recipe");
+      if (recipe == there.provenance.end() || recipe->second != recipe_)
+        fail("{} holds a model of another training; choose another folder, or start anew with --no-resume",
+             options_.output.string());
+      history = there.history.dump();
+    }
+    history = group_.from_first(history);
+    if (history.empty()) return false;
     report_.was_complete = true;
-    take_history(there.history, file("history.json"));
+    take_history(nlohmann::json::parse(history), file("history.json"));
+    report_.stopped_early = static_cast<int>(report_.history.size()) < options_.epochs;
     return true;
   }
 
@@ -166,8 +201,13 @@ class Trainer {
     return true;
   }
 
-  // Shares of the classes in the labels, counted in at most 500 samples spread evenly.
-  std::vector<float> class_weights() const {
+  bool out_of_patience() const {
+    return options_.patience > 0 && report_.best_epoch > 0 &&
+           static_cast<int>(report_.history.size()) - report_.best_epoch >= options_.patience;
+  }
+
+  // Pixels of the classes, counted in at most 500 samples spread evenly. Says which classes there are none of.
+  std::vector<double> class_pixels() const {
     std::vector<double> counts(info_.ontology.size(), 0);
     const std::size_t used = std::min<std::size_t>(train_->size(), 500);
     for (std::size_t i = 0; i < used; ++i) {
@@ -175,25 +215,13 @@ class Trainer {
       for (const auto id : train_->get(i * train_->size() / used, keep).label.data)
         if (id != kIgnoreId) counts[id] += 1;
     }
-    const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
-    double mean = 0;  // over pixels, so that the loss keeps its size
-    std::vector<float> weights;
-    for (const double count : counts) {
-      const double weight = count > 0 ? std::pow(count / total, -options_.class_balance) : 1.0;
-      mean += weight * count / std::max(total, 1.0);
-      weights.push_back(static_cast<float>(weight));
-    }
-    for (auto& weight : weights) weight = static_cast<float>(std::min(weight / std::max(mean, 1e-9), 20.0));
-    return weights;
-  }
-
-  // Warm-up, then a polynomial of power 0.9 down to 0.
-  double rate_of(std::size_t step, std::size_t steps) const {
-    const double warm = std::max(1.0, options_.warm_up * static_cast<double>(steps));
-    const double s = static_cast<double>(step);
-    const double factor =
-        s < warm ? (s + 1) / warm : std::pow(1 - (s - warm) / (static_cast<double>(steps) - warm + 1), 0.9);
-    return options_.learning_rate * factor;
+    std::string missing;
+    for (const auto& cls : info_.ontology.classes())
+      if (counts[cls.id] == 0) missing += (missing.empty() ? "" : ", ") + cls.name;
+    if (!missing.empty() && group_.first())
+      spdlog::warn("{}: no pixel of {} in {} samples; the model cannot learn what it never sees",
+                   options_.train_data.string(), missing, used);
+    return counts;
   }
 
   // epoch < 0: the samples as they are.
@@ -222,6 +250,7 @@ class Trainer {
   template <typename Work>
   void for_each_batch(const SampleCache& cache, const std::vector<std::vector<std::size_t>>& batches, int epoch,
                       const Work& work) {
+    if (batches.empty()) return;
     const auto fetch = [&](std::size_t b) {
       return std::async(std::launch::async, [&, b] { return load(cache, batches[b], epoch); });
     };
@@ -236,57 +265,111 @@ class Trainer {
     }
   }
 
+  // This process's samples of each step: its parts of the batch, one after the other.
+  std::vector<std::vector<std::size_t>> own_batches(int epoch) const {
+    const auto order = epoch_order(train_->size(), options_.seed, epoch);
+    const auto size = static_cast<std::size_t>(options_.batch), part = size / static_cast<std::size_t>(parts_);
+    std::vector<std::vector<std::size_t>> batches;  // the rest is left to another epoch's order
+    for (std::size_t begin = 0; begin + size <= order.size(); begin += size) {
+      batches.emplace_back();
+      for (auto p = static_cast<std::size_t>(group_.rank()); p < static_cast<std::size_t>(parts_);
+           p += static_cast<std::size_t>(group_.size()))
+        for (std::size_t i = 0; i < part; ++i) batches.back().push_back(order[begin + p * part + i]);
+    }
+    return batches;
+  }
+
+  // One step of all processes together; the mean loss of the parts.
+  double learn(const Batch& own, std::size_t step, double rate) {
+    const std::int64_t part = options_.batch / parts_;
+    step_->begin();
+    double loss = 0;
+    for (std::int64_t i = 0; i * part < own.image.size(0); ++i) {
+      // Dropout depends on the step and the part, not on what was drawn before or by whom.
+      const auto index = static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(parts_) +
+                         static_cast<std::uint64_t>(group_.rank() + i * group_.size());
+      torch::manual_seed(Random(options_.seed, stream_of("dropout"), index).next_u32());
+      loss +=
+          step_->accumulate({own.image.narrow(0, i * part, part), own.label.narrow(0, i * part, part)}, 1.0 / parts_) /
+          parts_;
+    }
+    loss = group_.sum(std::vector<double>{loss})[0];
+    if (!std::isfinite(loss)) return loss;
+    if (!group_.alone()) {
+      auto shared = step_->gradients();
+      for (const auto& tensor : step_->statistics()) shared.push_back(tensor);
+      group_.sum(shared);
+    }
+    step_->apply(rate);
+    return loss;
+  }
+
   void run_epoch(int epoch) {
     const auto begin = Clock::now();
-    torch::manual_seed(options_.seed * 1'000'003 + static_cast<std::uint64_t>(epoch));  // dropout
     step_->network()->train();
-    const auto order = epoch_order(train_->size(), options_.seed, epoch);
+    const auto batches = own_batches(epoch);
     const auto size = static_cast<std::size_t>(options_.batch);
-    std::vector<std::vector<std::size_t>> batches;  // the rest is left to another epoch's order
-    for (auto at = order.begin(); order.end() - at >= options_.batch; at += options_.batch)
-      batches.emplace_back(at, at + options_.batch);
     const std::size_t first_step = static_cast<std::size_t>(epoch) * batches.size(),
                       steps = static_cast<std::size_t>(options_.epochs) * batches.size();
-    Progress progress(fmt::format("epoch {}/{}", epoch + 1, options_.epochs), batches.size() * size);
+    std::optional<Progress> progress;
+    if (group_.first()) progress.emplace(fmt::format("epoch {}/{}", epoch + 1, options_.epochs), batches.size() * size);
     double loss_sum = 0, rate = 0;
     for_each_batch(*train_, batches, epoch, [&](std::size_t b, const Batch& batch) {
-      rate = rate_of(first_step + b, steps);
-      const double loss = step_->learn(batch, rate);
+      rate = rate_at(options_, first_step + b, steps);
+      const double loss = learn(batch, first_step + b, rate);
       if (!std::isfinite(loss))
         fail("the loss is not a number in epoch {}; the last whole epoch is kept, try a smaller learning rate (now {})",
              epoch + 1, options_.learning_rate);
       loss_sum += loss;
       samples_ += size;
+      if (!progress) return;
       const double per_s = static_cast<double>(samples_) / (train_s_ + seconds_since(begin));
-      progress.advance(
-          size, fmt::format("loss {:.3f}  {:.1f} samples/s  training ends in {}", loss_sum / static_cast<double>(b + 1),
-                            per_s, duration_text(static_cast<double>((steps - first_step - b - 1) * size) / per_s)));
+      left_s_ =
+          static_cast<double>((steps - first_step - b - 1) * size) / per_s + validation_s() * (options_.epochs - epoch);
+      progress->advance(size, fmt::format("loss {:.3f}  {:.1f} samples/s  training ends in {}",
+                                          loss_sum / static_cast<double>(b + 1), per_s, duration_text(left_s_)));
     });
     train_s_ += seconds_since(begin);
+    const auto validation_begin = Clock::now();
+    std::optional<TrainStep::Averaged> averaged(std::in_place, *step_);
     const ConfusionMatrix matrix = validate();
+    validation_sum_s_ += seconds_since(validation_begin);
     const double loss = loss_sum / static_cast<double>(batches.size());
-    const nlohmann::json entry = {{"epoch", epoch + 1},
-                                  {"loss", loss},
-                                  {"val_accuracy", matrix.accuracy().value_or(0)},
-                                  {"val_miou", matrix.mean_iou().value_or(0)},
-                                  {"lr", rate},
-                                  {"seconds", std::round(seconds_since(begin) * 10) / 10}};
-    progress.finish(fmt::format("loss {:.3f}  val accuracy {:.1f} %  mIoU {:.1f} %", loss,
-                                100 * matrix.accuracy().value_or(0), 100 * matrix.mean_iou().value_or(0)));
+    nlohmann::json entry = {{"epoch", epoch + 1},
+                            {"loss", loss},
+                            {"val_accuracy", matrix.accuracy().value_or(0)},
+                            {"val_miou", matrix.mean_iou().value_or(0)},
+                            {"val_iou", nlohmann::json::object()},
+                            {"lr", rate},
+                            {"seconds", std::round(seconds_since(begin) * 10) / 10}};
+    for (const auto& cls : info_.ontology.classes())
+      if (const auto iou = matrix.iou(cls.id)) entry["val_iou"][cls.name] = *iou;
+    if (progress)
+      progress->finish(fmt::format("loss {:.3f}  val accuracy {:.1f} %  mIoU {:.1f} %", loss,
+                                   100 * matrix.accuracy().value_or(0), 100 * matrix.mean_iou().value_or(0)));
     report_.history.push_back(entry);
-    if (keep_best(entry)) write_safetensors(best_weights(), tensors_of(*step_->network()));
-    save_checkpoint(epoch + 1);
+    const bool best = keep_best(entry);
+    ++epochs_run_;
+    if (best && group_.first()) write_safetensors(best_weights(), tensors_of(*step_->network()));
+    averaged.reset();  // the checkpoint holds the weights that learn
+    if (group_.first()) save_checkpoint(epoch + 1);
     if (options_.after_epoch) options_.after_epoch(entry);
   }
 
+  double validation_s() const { return epochs_run_ > 0 ? validation_sum_s_ / epochs_run_ : 0; }
+
+  // Each process takes every size()-th batch.
   ConfusionMatrix validate() {
     const torch::NoGradGuard no_grad;
     step_->network()->eval();
-    ConfusionMatrix matrix(info_.ontology.size());
+    const std::size_t classes = info_.ontology.size();
+    ConfusionMatrix own(classes);
     std::vector<std::vector<std::size_t>> batches;
-    for (std::size_t i = 0; i < val_->size(); ++i) {
-      if (i % static_cast<std::size_t>(options_.batch) == 0) batches.emplace_back();
-      batches.back().push_back(i);
+    const auto size = static_cast<std::size_t>(options_.batch);
+    for (std::size_t begin = size * static_cast<std::size_t>(group_.rank()); begin < val_->size();
+         begin += size * static_cast<std::size_t>(group_.size())) {
+      batches.emplace_back(std::min(size, val_->size() - begin));
+      std::iota(batches.back().begin(), batches.back().end(), begin);
     }
     for_each_batch(*val_, batches, -1, [&](std::size_t, const Batch& batch) {
       const auto out = step_->network()->forward(step_->normalised(batch.image));
@@ -297,28 +380,37 @@ class Trainer {
         ImageU8 a(info_.width, info_.height, 1), b(info_.width, info_.height, 1);
         std::copy_n(truth[i].data_ptr<std::uint8_t>(), a.data.size(), a.data.begin());
         std::copy_n(estimate[i].data_ptr<std::uint8_t>(), b.data.size(), b.data.begin());
-        matrix.add(a, b);
+        own.add(a, b);
       }
     });
-    return matrix;
+    if (group_.alone()) return own;
+    std::vector<std::uint64_t> counts;
+    for (std::size_t truth = 0; truth < classes; ++truth)
+      for (std::size_t guess = 0; guess < classes; ++guess)
+        counts.push_back(own.count(static_cast<ClassId>(truth), static_cast<ClassId>(guess)));
+    counts = group_.sum(counts);
+    ConfusionMatrix all(classes);
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      all.add(static_cast<ClassId>(i / classes), static_cast<ClassId>(i % classes), counts[i]);
+    return all;
   }
 
   void save_checkpoint(int epochs_done) {
-    torch::serialize::OutputArchive archive, model, optimizer;
-    step_->network()->save(model);
-    step_->optimizer().save(optimizer);
-    archive.write("model", model);
-    archive.write("optimizer", optimizer);
-    std::ostringstream bytes;
-    archive.save_to(bytes);
-    // The state names the checkpoint it belongs to: a kill between the two writes leaves the older pair. No state of a
-    // random generator is kept: every epoch begins with a seed of its own.
+    // The state names the checkpoint it belongs to: a kill between the two writes leaves the older pair.
     const std::string name = fmt::format("checkpoint_{}.pt", epochs_done);
-    write_file_atomically(file(name), std::string_view(bytes.view()));
+    write_file_atomically(file(name), checkpoint_bytes(*step_));
     const nlohmann::json state = {
         {"recipe", recipe_}, {"epochs_done", epochs_done}, {"checkpoint", name}, {"history", report_.history}};
     write_file_atomically(file("state.json"), state.dump(1) + "\n");
     remove_working_files(epochs_done, report_.best_epoch);
+    write_page(out_of_patience() || epochs_done == options_.epochs ? "finished" : "ends in " + duration_text(left_s_));
+  }
+
+  void write_page(const std::string& state) {
+    const std::string name = fs::absolute(options_.output / "").lexically_normal().parent_path().filename().string();
+    write_file_atomically(file("training.html"),
+                          to_html({name, to_json(config_), report_.history, info_.ontology, options_.epochs,
+                                   report_.best_epoch, state, state != "finished"}));
   }
 
   fs::path best_weights() const { return file(fmt::format("best_{}.safetensors", report_.best_epoch)); }
@@ -331,11 +423,14 @@ class Trainer {
     }
   }
 
-  // null: nothing to go on with.
+  // What the first process finds; null: nothing to go on with.
   nlohmann::json unfinished_state() {
     report_.history = nlohmann::json::array();
-    if (!options_.resume || !fs::exists(file("state.json"))) return nullptr;
-    const auto state = nlohmann::json::parse(read_text_file(file("state.json")), nullptr, false);
+    std::string found;
+    if (group_.first() && options_.resume && fs::exists(file("state.json"))) found = read_text_file(file("state.json"));
+    found = group_.from_first(found);
+    if (found.empty()) return nullptr;
+    const auto state = nlohmann::json::parse(found, nullptr, false);
     const auto text = [&](const char* key) {
       return state.is_object() && state.contains(key) && state[key].is_string() ? state[key].get<std::string>() : "";
     };
@@ -352,22 +447,20 @@ class Trainer {
 
   void resume(const nlohmann::json& state) {
     const auto checkpoint = file(state.at("checkpoint").get<std::string>());
-    try {
-      torch::serialize::InputArchive archive, model, optimizer;
-      archive.load_from(checkpoint.string());
-      archive.read("model", model);
-      archive.read("optimizer", optimizer);
-      step_->network()->load(model);
-      step_->optimizer().load(optimizer);
-    } catch (const c10::Error&) {
-      fail("{} is missing or damaged; start anew with --no-resume", checkpoint.string());
+    std::string bytes;
+    if (group_.first()) {
+      if (!fs::exists(checkpoint)) fail("{} is missing; start anew with --no-resume", checkpoint.string());
+      bytes = read_text_file(checkpoint);
     }
-    step_->use_channels_last();
+    restore_checkpoint(*step_, group_.from_first(bytes), checkpoint.string());
     take_history(state.at("history"), file("state.json"));
-    spdlog::info("going on after epoch {} of {}", report_.history.size(), options_.epochs);
+    if (group_.first()) spdlog::info("going on after epoch {} of {}", report_.history.size(), options_.epochs);
   }
 
   void finish() {
+    report_.samples_per_s = train_s_ > 0 ? static_cast<double>(samples_) / train_s_ : 0;
+    report_.wait_share = train_s_ > 0 ? wait_s_ / train_s_ : 0;
+    if (!group_.first()) return;
     info_.history = report_.history;
     const auto name = [](const fs::path& path) { return fs::absolute(path / "").parent_path().filename().string(); };
     info_.provenance = {{"train", name(options_.train_data)},
@@ -376,10 +469,11 @@ class Trainer {
                         {"val", name(options_.val_data)},
                         {"val_samples", std::to_string(val_data_.size())},
                         {"val_listing_sha256", val_sum_},
-                        {"epochs", std::to_string(options_.epochs)},
+                        {"epochs", std::to_string(report_.history.size())},
                         {"best_epoch", std::to_string(report_.best_epoch)},
                         {"seed", std::to_string(options_.seed)},
                         {"threads", std::to_string(thread_count())},
+                        {"processes", std::to_string(group_.size())},
                         {"pretrained", options_.weights.empty() ? "none" : options_.weights.filename().string()},
                         {"recipe", recipe_}};
     if (!options_.version.empty()) info_.provenance["bramble"] = options_.version;
@@ -387,28 +481,29 @@ class Trainer {
     std::error_code error;
     fs::remove(file("model.yaml"), error);
     write_file_atomically(model_weights_file(options_.output), read_file(best_weights()));
+    write_page("finished");
     save_model_info(options_.output, info_);
     fs::remove(file("state.json"), error);
     remove_working_files(0, 0);
-    report_.samples_per_s = train_s_ > 0 ? static_cast<double>(samples_) / train_s_ : 0;
-    report_.wait_share = train_s_ > 0 ? wait_s_ / train_s_ : 0;
   }
 
   const TrainOptions& options_;
+  ProcessGroup group_;
   Dataset train_data_, val_data_;
   std::string train_sum_, val_sum_, recipe_;
+  TrainConfig config_;  // with what was left to be found out
   ModelInfo info_;
   std::optional<TrainStep> step_;
   std::optional<SampleCache> train_, val_;
+  int parts_ = 1, first_epoch_ = 0, epochs_run_ = 0;
   std::uint64_t samples_ = 0;
-  double train_s_ = 0, wait_s_ = 0;
+  double train_s_ = 0, wait_s_ = 0, validation_sum_s_ = 0, left_s_ = 0;
   TrainReport report_;
 };
 
 }  // namespace
 
 TrainReport train(const TrainOptions& options) {
-  if (options.epochs < 1) fail("{} epochs make no training", options.epochs);
   try {
     return Trainer(options).run();
   } catch (const c10::Error& error) {

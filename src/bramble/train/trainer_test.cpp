@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -112,7 +114,7 @@ TEST_F(Training, LearnsFourPictures) {
   TrainOptions options = quick("model");
   options.batch = 4;
   options.epochs = 4;
-  options.augment = {false, 1, 1, 0, 0, 0, 0, 0};
+  options.augment = {false, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   const auto history = train(options).history;
   EXPECT_LT(history.back()["loss"].get<double>(), 0.7 * history.front()["loss"].get<double>()) << history.dump();
 }
@@ -124,7 +126,8 @@ TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
   const TrainReport whole = train(quick("whole"));
   EXPECT_EQ(whole.history.size(), 4U);
   EXPECT_THAT(files(folder_ / "whole"),
-              testing::UnorderedElementsAre("model.yaml", "ontology.yaml", "weights.safetensors", "history.json"));
+              testing::UnorderedElementsAre("model.yaml", "ontology.yaml", "weights.safetensors", "history.json",
+                                            "training.html"));
 
   struct PulledPlug {};
   TrainOptions options = quick("broken");
@@ -142,7 +145,7 @@ TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
   EXPECT_EQ(resumed.best_miou, whole.best_miou);
   EXPECT_EQ(read_file(folder_ / "broken/weights.safetensors"), read_file(folder_ / "whole/weights.safetensors"));
   EXPECT_EQ(read_file(folder_ / "broken/ontology.yaml"), read_file(folder_ / "whole/ontology.yaml"));
-  EXPECT_EQ(files(folder_ / "broken").size(), 4U);
+  EXPECT_EQ(files(folder_ / "broken").size(), 5U);
 
   // The package says where it comes from, and a second call has nothing to do.
   const ModelInfo info = load_model_info(folder_ / "broken");
@@ -278,6 +281,121 @@ TEST_F(Training, ReadsTheSameSamplesWithAndWithoutMemory) {
   const SampleCache two(data, 32, 32, 2, 1 << 30);
   ASSERT_EQ(two.size(), 2U);
   EXPECT_EQ(two.get(1, a).rgb, kept.get(2, b).rgb);  // spread evenly
+}
+
+// The rarest way to fail: a disk that is full when a checkpoint is due. A limit on the size of files stands for it.
+TEST_F(Training, OnAFullDiskKeepsTheLastEpoch) {
+  make_data("train", 4, 32, 32, 1);
+  make_data("val", 1, 32, 32, 2);
+  TrainOptions options = quick("model");
+  options.epochs = 3;
+  const TrainReport whole = train([&] {
+    TrainOptions other = options;
+    other.output = folder_ / "whole";
+    return other;
+  }());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  options.after_epoch = [&](const nlohmann::json& entry) {
+    if (entry.at("epoch") != 1) return;
+    rlimit small = before;
+    small.rlim_cur = 1 << 20;
+    setrlimit(RLIMIT_FSIZE, &small);
+  };
+  const std::string message = refusal(options);
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_THAT(message, HasSubstr("cannot write"));
+  EXPECT_TRUE(fs::exists(options.output / "checkpoint_1.pt"));
+  for (const auto& name : files(options.output)) EXPECT_FALSE(name.ends_with(".partial")) << name;
+  options.after_epoch = nullptr;
+  EXPECT_EQ(without_times(train(options).history), without_times(whole.history));
+  EXPECT_EQ(read_file(options.output / "weights.safetensors"), read_file(folder_ / "whole/weights.safetensors"));
+}
+
+TEST_F(Training, EndsEarlyWithoutProgress) {
+  make_data("train", 4, 32, 32, 1);
+  make_data("val", 2, 32, 32, 2);
+  TrainOptions options = quick("model");
+  options.epochs = 50;
+  options.patience = 2;
+  options.learning_rate = 1e-9;  // nothing is learnt, so nothing gets better for long
+  const TrainReport report = train(options);
+  EXPECT_TRUE(report.stopped_early);
+  EXPECT_LT(report.history.size(), 50U);
+  EXPECT_EQ(static_cast<int>(report.history.size()), report.best_epoch + 2);
+  EXPECT_TRUE(fs::exists(options.output / "model.yaml"));
+  EXPECT_TRUE(train(options).was_complete);
+}
+
+// Averaged weights and another optimizer survive a break too.
+TEST_F(Training, WithEveryOptionIsTakenUpAgain) {
+  make_data("train", 4, 32, 32, 1);
+  make_data("val", 1, 32, 32, 2);
+  TrainOptions options = quick("whole");
+  options.optimizer = "sgd";
+  options.learning_rate = 0.01;
+  options.schedule = "cosine";
+  options.ema = 0.9;
+  options.loss = {.aux_weight = 0.3, .label_smoothing = 0.05, .ohem = 0.5, .dice = 0.5, .lovasz = 0.5};
+  options.class_weighting = "median";
+  options.augment.class_crop = options.augment.jpeg_chance = options.augment.noise_chance =
+      options.augment.weather_chance = 0.5;
+  options.epochs = 3;
+  options.architecture = "deeplabv3plus";
+  const TrainReport whole = train(options);
+  struct PulledPlug {};
+  options.output = folder_ / "broken";
+  options.after_epoch = [](const nlohmann::json&) { throw PulledPlug(); };
+  EXPECT_THROW(train(options), PulledPlug);
+  options.after_epoch = nullptr;
+  EXPECT_EQ(without_times(train(options).history), without_times(whole.history));
+  EXPECT_EQ(read_file(options.output / "weights.safetensors"), read_file(folder_ / "whole/weights.safetensors"));
+  const std::string page = read_text_file(options.output / "training.html");
+  EXPECT_THAT(page, HasSubstr("epoch 3 of 3 · finished"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("http-equiv")));
+  EXPECT_THAT(page, HasSubstr("lovasz"));
+}
+
+// A class that the data lack is told, and harms nothing.
+TEST_F(Training, BearsAClassWithoutPixels) {
+  const Ontology four("four", {{0, "earth", {120, 80, 40}, 1},
+                               {1, "leaf", {30, 120, 30}, 2},
+                               {2, "sky", {90, 140, 230}, 3},
+                               {3, "unicorn", {255, 0, 255}, 4}});
+  make_data("train", 2, 32, 32, 1, four);
+  make_data("val", 1, 32, 32, 2, four);
+  TrainOptions options = quick("model");
+  options.epochs = 1;
+  options.loss.dice = options.loss.lovasz = 1;
+  options.class_weighting = "median";
+  EXPECT_TRUE(std::isfinite(train(options).history[0]["loss"].get<double>()));
+}
+
+// Eight pictures by heart: 99 % of their pixels.
+TEST_F(Training, LearnsEightPicturesByHeart) {
+  set_thread_count(2);
+  make_data("train", 80, 64, 48, 3, three_classes(), 8);
+  make_data("val", 8, 64, 48, 3);
+  TrainOptions options = quick("model");
+  options.batch = 8;
+  options.epochs = 14;
+  options.patience = 0;
+  options.class_balance = 0;
+  options.learning_rate = 4e-3;
+  options.backbone_factor = 1;
+  options.augment = {false, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  double best = 0;
+  struct Learnt {};
+  options.after_epoch = [&](const nlohmann::json& entry) {
+    best = std::max(best, entry.at("val_accuracy").get<double>());
+    if (best >= 0.99) throw Learnt();  // no need to go on
+  };
+  try {
+    train(options);
+  } catch (const Learnt&) {
+  }
+  EXPECT_GE(best, 0.99);
 }
 
 }  // namespace

@@ -64,9 +64,10 @@ struct VehicleConfig {
     double rolling = 0.025;
     double air_drag_area_m2 = 1.15;
   } resistance;
-  /// Friction by class of the ground under the wheel; «mud» for dirt that is wet, «other» for classes not named.
-  std::map<std::string, double> grip = {
-      {"dirt", 0.85}, {"mud", 0.45}, {"grass", 0.65}, {"water", 0.45}, {"other", 0.75}};
+  /// Friction by class of the ground under the wheel; «mud» for dirt that is wet, «rubble» where a stone lies that the
+  /// body clears, «other» for classes not named.
+  std::map<std::string, double> grip = {{"dirt", 0.85},  {"mud", 0.45},   {"grass", 0.65},
+                                        {"rubble", 0.6}, {"water", 0.45}, {"other", 0.75}};
 
   /// Throws one Error that lists every mistake with file, line, key, value and range.
   static VehicleConfig load(const std::filesystem::path& file);

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "bramble/core/error.hpp"
@@ -108,13 +110,25 @@ struct Vehicle::Impl {
   std::vector<std::vector<btCollisionObject*>> cells;  // obstacles by place
   std::vector<btCollisionObject*> in_play;
   Eigen::Vector2i current_cell{-1, -1};
-  std::vector<int> touching;  // user indices of the cylinders and walls that the body touches now
+  // What stops nothing but is felt: bushes, which give way and slow, and stones that wheels roll over.
+  struct Soft {
+    Eigen::Vector2d foot;
+    double radius_m;
+  };
+  std::vector<std::vector<Soft>> bushes, stones;  // by cell
+  struct Other {                                  // a MovingBody near enough to matter
+    MovingBody body;
+    std::unique_ptr<btBoxShape> shape;
+    std::unique_ptr<btRigidBody> object;
+  };
+  std::map<std::uint32_t, Other> others;  // by id
+  std::vector<int> touching;              // user indices of the cylinders and walls that the body touches now
 
   double rest_deflection_m = 0;                       // of the springs, standing still
   std::array<double, kWheelCount> rest_load_n{};      // standing still
   std::array<double, kWheelCount> spring_per_mass{};  // N/m per kilogram of the vehicle
   std::array<double, 256> grip_of_class{};
-  double mud_grip = 0;
+  double mud_grip = 0, rubble_grip = 0;
   bool skid = false;
   std::optional<Pose> parked_at;  // X_MB where it came to rest with braked wheels
   int gear = 1;
@@ -128,6 +142,7 @@ struct Vehicle::Impl {
     add_body();
     grip_of_class.fill(config.grip.at("other"));
     mud_grip = config.grip.at("mud");
+    rubble_grip = config.grip.at("rubble");
     skid = config.steering.kind == "skid";
     for (const SemanticClass& c : world.ontology.classes())
       if (const auto found = config.grip.find(c.name); found != config.grip.end()) grip_of_class[c.id] = found->second;
@@ -136,6 +151,7 @@ struct Vehicle::Impl {
     physics.removeAction(wheels.get());
     physics.removeAction(moved.get());
     physics.removeRigidBody(body.get());
+    for (auto& [id, other] : others) physics.removeRigidBody(other.object.get());
     remove_statics();
   }
   Impl(const Impl&) = delete;
@@ -151,6 +167,8 @@ struct Vehicle::Impl {
     for (std::size_t i = 0; i < always_in_play; ++i) physics.removeCollisionObject(obstacles[i].get());
     in_play.clear();
     cells.clear();
+    bushes.clear();
+    stones.clear();
     obstacles.clear();
     static_shapes.clear();
     current_cell = {-1, -1};
@@ -227,6 +245,10 @@ struct Vehicle::Impl {
     always_in_play = obstacles.size();
     cells_per_side = std::max(1, static_cast<int>(std::ceil(world.terrain.size_m / kCellM)));
     cells.resize(static_cast<std::size_t>(cells_per_side) * cells_per_side);
+    bushes.resize(cells.size());
+    stones.resize(cells.size());
+    const ClassId bush_id = world.ontology.find("bush").value_or(kIgnoreId);
+    const ClassId rubble_id = world.ontology.find("rubble").value_or(kIgnoreId);
     std::vector<MeshBox> boxes(world.meshes.size());
     for (std::size_t m = 0; m < boxes.size(); ++m)
       for (const auto& p : world.meshes[m].positions) {
@@ -235,7 +257,10 @@ struct Vehicle::Impl {
       }
     for (std::size_t i = 0; i < world.instances.size(); ++i) {
       const Instance& instance = world.instances[i];
-      if (instance.collision_radius_m <= 0 || instance.mesh >= boxes.size()) continue;
+      if (instance.mesh >= boxes.size()) continue;
+      const bool bush = instance.class_id == bush_id && bush_id != kIgnoreId;
+      const bool stone = instance.class_id == rubble_id && rubble_id != kIgnoreId;
+      if (instance.collision_radius_m <= 0 && !bush && !stone) continue;
       const MeshBox& box = boxes[instance.mesh];
       double top = -1e9;
       for (int corner = 0; corner < 8; ++corner) {
@@ -246,17 +271,67 @@ struct Vehicle::Impl {
       const Eigen::Vector3d foot = instance.X_MA.translation().cast<double>();
       if (!world.terrain.contains(foot.x(), foot.y())) continue;
       const double ground = world.terrain.height(foot.x(), foot.y());
+      const auto cell_index = [&] {
+        const Eigen::Vector2i cell = cell_of(foot);
+        return static_cast<std::size_t>(cell.y()) * cells_per_side + cell.x();
+      };
       // What the body clears is no obstacle.
-      if (top < ground + config.body.bottom_m) continue;
+      const bool low = top < ground + config.body.bottom_m;
+      if (bush || (stone && low)) {
+        const Eigen::Vector2f extent = 0.5F * (box.high - box.low).head<2>();
+        const double scale = std::cbrt(std::abs(static_cast<double>(instance.X_MA.linear().determinant())));
+        const double reach = 0.5 * scale * (extent.x() + extent.y());
+        if (bush && !low) bushes[cell_index()].push_back({foot.head<2>(), 0.7 * reach});  // twigs at its rim are thin
+        if (stone) stones[cell_index()].push_back({foot.head<2>(), reach});
+        continue;
+      }
+      if (low || instance.collision_radius_m <= 0) continue;
       const double half = 0.5 * std::min(top - ground, 4.0) + 0.5;  // half a metre deep in the ground
       const auto radius = static_cast<btScalar>(instance.collision_radius_m);
       btCollisionObject& object =
           make_static(std::make_unique<btCylinderShapeZ>(btVector3(radius, radius, static_cast<btScalar>(half))),
                       {foot.x(), foot.y(), ground - 1.0 + half});
       object.setUserIndex(static_cast<int>(world.id_of(i) & 0x7fffffffU));  // positive
-      const Eigen::Vector2i cell = cell_of(foot);
-      cells[static_cast<std::size_t>(cell.y()) * cells_per_side + cell.x()].push_back(&object);
+      cells[cell_index()].push_back(&object);
     }
+  }
+
+  void meet(const std::vector<MovingBody>& bodies) {
+    constexpr double kReachM = 30;  // beyond what vehicle and body can close in a step
+    std::set<std::uint32_t> near;
+    for (const MovingBody& moving : bodies) {
+      if ((moving.X_MA.translation() - state.X_MB.translation()).norm() > kReachM + moving.size_m.norm()) continue;
+      near.insert(moving.id);
+      auto [at, fresh] = others.try_emplace(moving.id);
+      Other& other = at->second;
+      other.body = moving;
+      if (!fresh) continue;
+      other.shape = std::make_unique<btBoxShape>(to_bullet(Eigen::Vector3d(0.5 * moving.size_m)));
+      btRigidBody::btRigidBodyConstructionInfo info(0, nullptr, other.shape.get());
+      info.m_friction = 0.5F;
+      other.object = std::make_unique<btRigidBody>(info);
+      other.object->setCollisionFlags(other.object->getCollisionFlags() | btCollisionObject::CF_KINEMATIC_OBJECT);
+      other.object->setActivationState(DISABLE_DEACTIVATION);
+      other.object->setUserIndex(static_cast<int>(moving.id & 0x7fffffffU));
+      place_other(other, 0);
+      other.object->setInterpolationWorldTransform(other.object->getWorldTransform());
+      physics.addRigidBody(other.object.get(), btBroadphaseProxy::KinematicFilter,
+                           btBroadphaseProxy::DefaultFilter);  // meets the vehicle alone
+    }
+    for (auto at = others.begin(); at != others.end();) {
+      if (near.contains(at->first)) {
+        ++at;
+        continue;
+      }
+      physics.removeRigidBody(at->second.object.get());
+      at = others.erase(at);
+    }
+  }
+  // Puts it where it is so long after the step's begin. Bullet takes its velocity from the way since the place before.
+  void place_other(Other& other, double after_s) {
+    Pose X_MC = other.body.X_MA * Eigen::Translation3d(0, 0, 0.5 * other.body.size_m.z());
+    X_MC.translation() += after_s * other.body.velocity_M;
+    other.object->setWorldTransform(to_bullet(X_MC));
   }
 
   void add_body() {
@@ -390,8 +465,34 @@ struct Vehicle::Impl {
     if (gear != before) shifting_s = config.gearbox.shift_s;
   }
 
-  // Between wheel and ground; wet dirt is mud.
+  bool on_stone(const Eigen::Vector2d& p) const {
+    const Eigen::Vector2i cell = cell_of({p.x(), p.y(), 0});
+    const auto& near = stones[static_cast<std::size_t>(cell.y()) * cells_per_side + cell.x()];
+    return std::any_of(near.begin(), near.end(),
+                       [&](const Soft& stone) { return (stone.foot - p).norm() < stone.radius_m; });
+  }
+
+  // Bushes that the body is in bend and break: each takes some force, more the faster they are run through.
+  double bush_drag_n(double speed_mps) const {
+    constexpr double kForceN = 450, kForcePerSpeed = 90;  // a shrub of a metre across
+    const Eigen::Vector2i cell = cell_of(state.X_MB.translation());
+    double across_m = 0;
+    for (int j = std::max(cell.y() - 1, 0); j <= std::min(cell.y() + 1, cells_per_side - 1); ++j)
+      for (int i = std::max(cell.x() - 1, 0); i <= std::min(cell.x() + 1, cells_per_side - 1); ++i)
+        for (const Soft& bush : bushes[static_cast<std::size_t>(j) * cells_per_side + i]) {
+          const Eigen::Vector3d foot(bush.foot.x(), bush.foot.y(), state.X_MB.translation().z());
+          const Eigen::Vector3d p_B = state.X_MB.inverse() * foot;
+          if (std::abs(p_B.x() - config.body.centre_x_m) < 0.5 * config.body.length_m + bush.radius_m &&
+              std::abs(p_B.y()) < 0.5 * config.body.width_m + bush.radius_m)
+            across_m += 2 * bush.radius_m;
+        }
+    return std::min(across_m, 3.0) * (kForceN + kForcePerSpeed * std::abs(speed_mps)) *
+           std::clamp(speed_mps / 0.3, -1.0, 1.0);
+  }
+
+  // Between wheel and ground; wet dirt is mud, and where a stone lies it is the stone.
   double grip_at(double x, double y) const {
+    if (rubble_grip > 0 && on_stone({x, y})) return rubble_grip;
     const ClassId ground = world.terrain.class_at(x, y);
     if (ground != world.terrain.dirt_id) return grip_of_class[ground];
     const double wet = std::max<double>(world.terrain.cover_at(x, y).wetness, world.sky.wetness);
@@ -429,7 +530,8 @@ struct Vehicle::Impl {
                                   : 0.0;
     const bool turns = skid && std::abs(state.steer_rad) > 0.01;
     const double air_n = 0.5 * 1.2 * config.resistance.air_drag_area_m2 * speed * std::abs(speed);
-    body->applyCentralForce(to_bullet(Eigen::Vector3d(-air_n * state.X_MB.linear().col(0))));
+    const double against_n = air_n + bush_drag_n(speed);
+    body->applyCentralForce(to_bullet(Eigen::Vector3d(-against_n * state.X_MB.linear().col(0))));
     Hold hold;
     for (int w = 0; w < kWheelCount; ++w) {
       btWheelInfo& wheel = wheels->getWheelInfo(w);
@@ -557,6 +659,7 @@ struct Vehicle::Impl {
     for (int i = 0; i < substeps; ++i) {
       steer(steer_rad, kPhysicsStepS);
       drive(control);
+      for (auto& [id, other] : others) place_other(other, (i + 1) * kPhysicsStepS);
       physics.stepSimulation(static_cast<btScalar>(kPhysicsStepS), 0);
       state.X_MB = from_bullet(body->getWorldTransform()) * Eigen::Translation3d(-config.body.mass_centre_m);
       roll_wheels();
@@ -570,6 +673,26 @@ struct Vehicle::Impl {
   }
 };
 
+Pose pose_on_ground(const World& world, const VehicleConfig& config, double x, double y, double yaw_rad) {
+  const Eigen::Vector2d forward(std::cos(yaw_rad), std::sin(yaw_rad));
+  const Eigen::Vector2d left(-forward.y(), forward.x());
+  const auto ground = [&](double along, double across) {
+    const Eigen::Vector2d p = Eigen::Vector2d(x, y) + along * forward + across * left;
+    return Eigen::Vector3d(p.x(), p.y(), world.ground_at(p.x(), p.y()).height(p.x(), p.y()));
+  };
+  const double a = 0.5 * config.wheels.wheelbase_m;
+  const double c = 0.5 * config.wheels.track_m;
+  const Eigen::Vector3d fl = ground(a, c), fr = ground(a, -c), rl = ground(-a, c), rr = ground(-a, -c);
+  Pose pose = Pose::Identity();
+  const Eigen::Vector3d ahead = (fl + fr - rl - rr).normalized();
+  const Eigen::Vector3d up = ahead.cross(fl + rl - fr - rr).normalized();
+  pose.linear().col(0) = ahead;
+  pose.linear().col(1) = up.cross(ahead);
+  pose.linear().col(2) = up;
+  pose.translation() = 0.25 * (fl + fr + rl + rr);
+  return pose;
+}
+
 Vehicle::Vehicle(const World& world, const VehicleConfig& config, const Pose& X_MB)
     : impl_(std::make_unique<Impl>(world, config)) {
   const double x = X_MB.translation().x();
@@ -579,24 +702,7 @@ Vehicle::Vehicle(const World& world, const VehicleConfig& config, const Pose& X_
       !world.terrain.contains(x - reach, y - reach))
     fail("the start ({:.2f}, {:.2f}) m is not on the terrain, which reaches {} m from ({}, {})", x, y,
          0.5 * world.terrain.size_m, world.terrain.centre_m.x(), world.terrain.centre_m.y());
-  // On the plane through the four places where the wheels stand.
-  const double yaw = rpy_of(X_MB.linear()).z();
-  const Eigen::Vector2d forward(std::cos(yaw), std::sin(yaw));
-  const Eigen::Vector2d left(-forward.y(), forward.x());
-  const auto ground = [&](double along, double across) {
-    const Eigen::Vector2d p = Eigen::Vector2d(x, y) + along * forward + across * left;
-    return Eigen::Vector3d(p.x(), p.y(), world.terrain.height(p.x(), p.y()));
-  };
-  const double a = 0.5 * config.wheels.wheelbase_m;
-  const double c = 0.5 * config.wheels.track_m;
-  const Eigen::Vector3d fl = ground(a, c), fr = ground(a, -c), rl = ground(-a, c), rr = ground(-a, -c);
-  Pose start = Pose::Identity();
-  const Eigen::Vector3d ahead = (fl + fr - rl - rr).normalized();
-  const Eigen::Vector3d up = ahead.cross(fl + rl - fr - rr).normalized();
-  start.linear().col(0) = ahead;
-  start.linear().col(1) = up.cross(ahead);
-  start.linear().col(2) = up;
-  start.translation() = 0.25 * (fl + fr + rl + rr);
+  const Pose start = pose_on_ground(world, config, x, y, rpy_of(X_MB.linear()).z());
   impl_->place(start, Eigen::Vector3d::Zero());
   VehicleControl hold;
   hold.brake = 1;
@@ -609,6 +715,7 @@ Vehicle::Vehicle(Vehicle&&) noexcept = default;
 Vehicle& Vehicle::operator=(Vehicle&&) noexcept = default;
 
 void Vehicle::step(const VehicleControl& control, double dt_s) { impl_->step(control, dt_s); }
+void Vehicle::meet(const std::vector<MovingBody>& others) { impl_->meet(others); }
 void Vehicle::follow_world() {
   impl_->remove_statics();
   impl_->add_statics();

@@ -161,6 +161,127 @@ TEST(Vehicle, IsStoppedByATreeAndCountsIt) {
   EXPECT_GE(vehicle.state().collisions, 1);
 }
 
+TEST(Vehicle, IsStoppedByOthersAndHitByThem) {
+  const World world = plain();
+  MovingBody other;
+  other.id = 7;
+  other.size_m = {4, 1.8, 1.7};
+  other.X_MA.translation() = Eigen::Vector3d(15, 0, 37);
+  Vehicle vehicle(world, {}, at(0, 0, 0));
+  for (int i = 0; i < 120; ++i) {
+    vehicle.meet({other});
+    vehicle.step({.throttle = 0.4}, 0.05);
+  }
+  EXPECT_GT(vehicle.state().X_MB.translation().x(), 10);
+  EXPECT_LT(vehicle.state().X_MB.translation().x(), 13 - 1.9) << "its nose is at the other's tail";
+  EXPECT_GE(vehicle.state().collisions, 1);
+  // Gone again, and what is far off changes nothing, bit for bit.
+  Vehicle alone(world, {}, at(-40, 20, 0)), among(world, {}, at(-40, 20, 0));
+  for (int i = 0; i < 60; ++i) {
+    alone.step({.throttle = 0.4}, 0.05);
+    among.meet({other});
+    among.step({.throttle = 0.4}, 0.05);
+  }
+  EXPECT_EQ(alone.state().X_MB.matrix(), among.state().X_MB.matrix());
+  // One that comes along hits a vehicle that stands.
+  Vehicle parked(world, {}, at(0, -20, 0));
+  other.X_MA.translation() = Eigen::Vector3d(-12, -20, 37);
+  other.velocity_M = {4, 0, 0};
+  for (int i = 0; i < 60; ++i) {
+    parked.meet({other});
+    parked.step({}, 0.05);
+    other.X_MA.translation() += 0.05 * other.velocity_M;
+  }
+  EXPECT_GE(parked.state().collisions, 1);
+  EXPECT_GT(parked.state().X_MB.translation().x(), 1) << "is pushed on";
+}
+
+TEST(Vehicle, BushesGiveWayAndStonesAreSlippery) {
+  World world = plain();
+  world.ontology = Ontology("test", {{0, "grass", {0, 100, 0}, 0},
+                                     {1, "dirt", {100, 60, 20}, 0},
+                                     {2, "bush", {1, 1, 1}, 0},
+                                     {3, "rubble", {2, 2, 2}, 0}});
+  Mesh shrub, stone;
+  shrub.positions = {{-0.7F, -0.7F, 0}, {0.7F, 0.7F, 1.6F}, {0, 0.2F, 1}};
+  stone.positions = {{-0.6F, -0.6F, 0}, {0.6F, 0.6F, 0.1F}, {0, 0.2F, 0.1F}};
+  shrub.triangles = stone.triangles = {{0, 1, 2}};
+  world.meshes = {shrub, stone};
+  Instance bush;
+  bush.class_id = 2;
+  bush.collision_radius_m = 0.3F;
+  bush.X_MA.translation() = Eigen::Vector3f(5, 0, 37);
+  world.instances.push_back(bush);
+  const auto run = [](const World& where, double y, const VehicleControl& control, double speed) {
+    Vehicle vehicle(where, {}, at(-5, y, 0));
+    vehicle.place(vehicle.state().X_MB, {speed, 0, 0});
+    for (int i = 0; i < 100; ++i) vehicle.step(control, 0.05);
+    return vehicle.state();
+  };
+  const VehicleState through = run(world, 0, {}, 7), beside = run(world, 20, {}, 7);
+  EXPECT_EQ(through.collisions, 0);
+  EXPECT_GT(through.X_MB.translation().x(), 10) << "through the bush";
+  EXPECT_LT(through.speed_mps(), beside.speed_mps() - 0.3) << "which took some speed";
+  EXPECT_GT(through.speed_mps(), 0.5 * beside.speed_mps());
+  // Stones all over: braked hard, v^2 / (2 mu g).
+  Instance gravel;
+  gravel.class_id = 3;
+  gravel.mesh = 1;
+  for (int i = 0; i < 40; ++i)
+    for (int j = -2; j <= 2; ++j) {
+      gravel.X_MA.translation() =
+          Eigen::Vector3f(-10.0F + 0.7F * static_cast<float>(i), 20 + 0.7F * static_cast<float>(j), 37);
+      world.instances.push_back(gravel);
+    }
+  const VehicleConfig config;
+  EXPECT_NEAR(run(world, 20, {.brake = 1}, 8).X_MB.translation().x() + 5,
+              64 / (2 * config.grip.at("rubble") * kGravityMps2), 0.8);
+}
+
+// Nothing but gravity, springs and brakes: on hills and bumps the sum of motion and height only ever falls, but for
+// what the springs hold for a moment.
+TEST(Vehicle, EnergyNeverGrowsWithoutTheEngine) {
+  const World world = world_of(
+      [](double x, double y) { return 20 + 0.0015 * (x * x + y * y) + 0.02 * std::sin(1.7 * x) * std::cos(1.3 * y); });
+  VehicleConfig config;
+  config.engine.braking_force_n = 0;
+  config.resistance.rolling = 0;  // the least that takes energy away
+  config.resistance.air_drag_area_m2 = 0;
+  Vehicle vehicle(world, config, at(-45, 6, 0));
+  const auto energy = [&] {  // per kilogram; turning counted with the box's inertia about its upright axis
+    const auto& b = config.body;
+    const double spin = (b.length_m * b.length_m + b.width_m * b.width_m) / 12;
+    return 0.5 * vehicle.state().velocity_B.squaredNorm() +
+           0.5 * spin * vehicle.state().angular_velocity_B.squaredNorm() +
+           kGravityMps2 * (vehicle.state().X_MB.translation().z() - 20);
+  };
+  const double start = energy();
+  double least = start, most_gain = 0;
+  for (int i = 0; i < 20 * 120; ++i) {
+    vehicle.step({}, 0.05);
+    least = std::min(least, energy());
+    most_gain = std::max(most_gain, energy() - least);
+  }
+  // A spring pressed by 5 cm more than at rest holds about g * 0.05.
+  EXPECT_LT(most_gain, kGravityMps2 * 0.06);
+  EXPECT_LT(least, start) << "dampers took some";
+  EXPECT_GT(start, 25) << "it did come down a hill";
+}
+
+// On a slope that is too steep for its grip a braked vehicle slides down with g (sin - grip cos).
+TEST(Vehicle, SlidesAsTheClosedFormSays) {
+  const World slope = world_of([](double x, double) { return 0.35 * x; });
+  VehicleConfig config;
+  config.grip["dirt"] = 0.2;
+  config.resistance.air_drag_area_m2 = 0;
+  Vehicle vehicle(slope, config, at(45, 0, 0));
+  for (int i = 0; i < 20; ++i) vehicle.step({.brake = 1}, 0.05);
+  const double before = vehicle.state().speed_mps();
+  for (int i = 0; i < 20; ++i) vehicle.step({.brake = 1}, 0.05);
+  const double angle = std::atan(0.35);
+  EXPECT_NEAR(vehicle.state().speed_mps() - before, -kGravityMps2 * (std::sin(angle) - 0.2 * std::cos(angle)), 0.12);
+}
+
 TEST(Vehicle, StaysOnTheTerrain) {
   const World world = plain();
   Vehicle vehicle(world, {}, at(40, 0, 0));

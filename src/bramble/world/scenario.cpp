@@ -280,6 +280,34 @@ void read_camera(YamlBlock block, CameraScenario& camera) {
   block.get("tone", camera.tone, {"filmic", "linear"});
 }
 
+void read_actor(YamlBlock entry, std::vector<ActorScenario>& actors) {
+  ActorScenario actor;
+  entry.get("kind", actor.kind, {"person", "deer", "boar", "cow", "jeep", "truck", "robot"});
+  if (!entry.has("kind")) entry.complain("", "needs a 'kind': person, deer, boar, cow, jeep, truck or robot");
+  entry.get("name", actor.name);
+  if (actor.name.empty()) actor.name = fmt::format("{} {}", actor.kind, actors.size() + 1);
+  for (const ActorScenario& other : actors)
+    if (other.name == actor.name) entry.complain("name", fmt::format("'{}' stands twice", actor.name));
+  const bool walks = actor.kind == "person" || actor.kind == "deer" || actor.kind == "boar" || actor.kind == "cow";
+  if (walks)
+    entry.get("course", actor.course, {"along", "across", "stand"});
+  else
+    entry.get("course", actor.course, {"along", "stand"});  // vehicles keep to the path
+  entry.get("at", actor.at, 0, 1);
+  actor.offset_given = entry.has("offset_m");
+  entry.get("offset_m", actor.offset_m, -50, 50);
+  if (actor.course == "across" && actor.offset_given && entry.sound("offset_m") && actor.offset_m < 2)
+    entry.complain("offset_m",
+                   fmt::format("is {}; across the path it is how far to either side, at least 2", actor.offset_m));
+  if (actor.course == "along") entry.get("direction", actor.direction, {"with", "against"});
+  if (actor.course != "stand") {
+    entry.get("speed_mps", actor.speed_mps, 0.2, walks ? 4 : 30);
+    if (!walks) entry.get("gap_m", actor.gap_m, 1, 50);
+  }
+  if (actor.course == "across") entry.get("trigger_m", actor.trigger_m, 0, 200);
+  actors.push_back(std::move(actor));
+}
+
 // Names of the ontology's classes; what is wrong with its file is complained of.
 std::vector<std::string> read_classes(YamlBlock& root, const fs::path& ontology) {
   std::vector<std::string> names;
@@ -332,6 +360,7 @@ Scenario read(YamlReader& reader, Scenario scenario, const fs::path& scenario_fo
   YamlBlock drive = root.block("drive");
   drive.get("start_s_m", scenario.drive.start_s_m, 0, 1e5);
   drive.get("speed_limit_mps", scenario.drive.speed_limit_mps, 0.5, 30);
+  for (YamlBlock& entry : root.list("actors")) read_actor(entry, scenario.actors);
   scenario.variation = read_variation(root, scenario);
   reader.finish();
   return scenario;

@@ -160,6 +160,20 @@ struct DriveScenario {
   double speed_limit_mps = 6;
 };
 
+/// One entry of `actors:`: somebody else in this world who moves.
+struct ActorScenario {
+  std::string name;              ///< unique
+  std::string kind = "person";   ///< a vehicle (jeep, truck, robot), a person, or an animal (deer, boar, cow)
+  std::string course = "along";  ///< along: on the path; across: over it and back; stand
+  double at = 0.5;               ///< where on the path it begins, share of it
+  double offset_m = 0;  ///< along, stand: to the left of the centre line; across: how far it goes to either side
+  std::string direction = "with";  ///< along: or against the path
+  double speed_mps = 0;            ///< it likes to go; 0: what is usual for its kind
+  double gap_m = 4;                ///< vehicles: room left to what they stop behind
+  double trigger_m = 30;  ///< across: it sets out when a vehicle is as near as this; 0: it comes and goes all the time
+  bool offset_given = false;  ///< without, the offset is chosen by kind and course
+};
+
 struct Scenario {
   std::filesystem::path file;  ///< where it was read from
   std::filesystem::path home;  ///< what its relative paths mean when they are not beside it
@@ -177,6 +191,7 @@ struct Scenario {
   SkyScenario sky;
   CameraScenario camera;
   DriveScenario drive;
+  std::vector<ActorScenario> actors;
   std::vector<VariationRule> variation;  ///< the values above are those of the file: see with_draws()
 };
 

@@ -153,6 +153,34 @@ variation:
   - {parameter: sky.cloud_cover, uniform: [0, 1.5]}    # wrong
 )";
 
+TEST(Scenario, ReadsActorsAndTellsTheirMistakes) {
+  const Scenario scenario = parse_scenario(R"(
+actors:
+  - {kind: truck, at: 0.2, direction: against, speed_mps: 4, gap_m: 6}
+  - {name: hiker, kind: person}
+  - {name: doe, kind: deer, course: across, at: 0.6, trigger_m: 0}
+)",
+                                           "test.yaml", kHome);
+  ASSERT_EQ(scenario.actors.size(), 3U);
+  EXPECT_EQ(scenario.actors[0].name, "truck 1");
+  EXPECT_EQ(scenario.actors[0].direction, "against");
+  EXPECT_EQ(scenario.actors[0].gap_m, 6);
+  EXPECT_EQ(scenario.actors[1].course, "along");
+  EXPECT_FALSE(scenario.actors[1].offset_given);
+  EXPECT_EQ(scenario.actors[2].trigger_m, 0);
+  const std::string message = message_of(R"(actors:
+  - {kind: elephant}
+  - {kind: jeep, course: across}
+  - {name: x, kind: person, gap_m: 3}
+  - {name: x, kind: cow, course: stand, speed_mps: 1}
+  - {kind: deer, course: across, offset_m: 1}
+  - {at: 2}
+)");
+  for (const char* words : {":2: ", "elephant", ":3: ", "across", ":4: ", "gap_m", ":5: ", "twice", "speed_mps",
+                            ":6: ", "at least 2", ":7: ", "needs a 'kind'"})
+    EXPECT_THAT(message, HasSubstr(words));
+}
+
 TEST(Scenario, FiftyMistakesGiveFiftyMessagesInOneGo) {
   std::vector<int> wanted;
   std::istringstream text(kFiftyMistakes);

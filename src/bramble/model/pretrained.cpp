@@ -1,0 +1,149 @@
+#include "bramble/model/pretrained.hpp"
+
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "bramble/core/error.hpp"
+#include "bramble/core/log.hpp"
+#include "bramble/model/segmenter.hpp"
+#include "bramble/model/torch_file.hpp"
+
+namespace bramble {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t dot = std::min(text.find('.', begin), text.size());
+    parts.push_back(text.substr(begin, dot - begin));
+    begin = dot + 1;
+  }
+  return parts;
+}
+
+std::optional<int> number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+// Index of the first block of each stage.
+std::vector<int> stage_begins(const std::vector<int>& repeats) {
+  std::vector<int> begins{0};
+  for (const int count : repeats) begins.push_back(begins.back() + count);
+  return begins;
+}
+
+std::string joined(const std::vector<std::string_view>& parts, std::size_t begin) {
+  std::string out;
+  for (std::size_t i = begin; i < parts.size(); ++i) out += (i > begin ? "." : "") + std::string(parts[i]);
+  return out;
+}
+
+// Bramble's name of a tensor of torchvision's; empty: one that the backbone does not take.
+std::string from_torchvision(const std::string& name, const std::vector<int>& begins) {
+  const auto parts = split(name);
+  if (parts.size() < 4 || parts[0] != "features") return {};
+  if (parts[1] == "0") return (parts[2] == "0" ? "_conv_stem." : "_bn0.") + joined(parts, 3);
+  const auto stage = number(parts[1]), block = number(parts[2]);
+  if (!stage || !block || *stage < 1 || *stage > 7 || parts.size() < 7 || parts[3] != "block") return {};
+  const std::string prefix = fmt::format("_blocks.{}.", begins[static_cast<std::size_t>(*stage) - 1] + *block);
+  auto layer = number(parts[4]);
+  if (!layer) return {};
+  if (*stage == 1) ++*layer;  // these blocks have no expansion
+  if (parts[5] == "fc1") return prefix + "_se_reduce." + joined(parts, 6);
+  if (parts[5] == "fc2") return prefix + "_se_expand." + joined(parts, 6);
+  // Torchvision's Lite-like networks without squeeze-and-excitation do not exist: layer 2 is always that.
+  static constexpr std::array<const char*, 4> kConvs{"_expand_conv.", "_depthwise_conv.", "", "_project_conv."};
+  static constexpr std::array<const char*, 4> kNorms{"_bn0.", "_bn1.", "", "_bn2."};
+  if (*layer < 0 || *layer > 3 || *layer == 2) return {};
+  const auto i = static_cast<std::size_t>(*layer);
+  return prefix + (parts[5] == "0" ? kConvs[i] : kNorms[i]) + joined(parts, 6);
+}
+
+std::string from_timm(const std::string& name, const std::vector<int>& begins) {
+  const auto parts = split(name);
+  if (parts[0] == "conv_stem") return "_conv_stem." + joined(parts, 1);
+  if (parts[0] == "bn1") return "_bn0." + joined(parts, 1);
+  if (parts[0] != "blocks" || parts.size() < 5) return {};
+  const auto stage = number(parts[1]), block = number(parts[2]);
+  if (!stage || !block || *stage < 0 || *stage > 6) return {};
+  const std::string prefix = fmt::format("_blocks.{}.", begins[static_cast<std::size_t>(*stage)] + *block);
+  const std::string_view layer = parts[3];
+  if (layer == "se") return prefix + (parts[4] == "conv_reduce" ? "_se_reduce." : "_se_expand.") + joined(parts, 5);
+  // The first stage has no expansion, so its layers are numbered one lower.
+  const bool first = *stage == 0;
+  const std::string rest = joined(parts, 4);
+  if (layer == "conv_dw") return prefix + "_depthwise_conv." + rest;
+  if (layer == "conv_pw") return prefix + (first ? "_project_conv." : "_expand_conv.") + rest;
+  if (layer == "conv_pwl") return prefix + "_project_conv." + rest;
+  if (layer == "bn1") return prefix + (first ? "_bn1." : "_bn0.") + rest;
+  if (layer == "bn2") return prefix + (first ? "_bn2." : "_bn1.") + rest;
+  if (layer == "bn3") return prefix + "_bn2." + rest;
+  return {};
+}
+
+}  // namespace
+
+TensorMap read_tensor_file(const fs::path& file) {
+  std::array<char, 2> magic{};
+  std::ifstream in(file, std::ios::binary);
+  if (!in) fail("cannot open {}: no such file", file.string());
+  in.read(magic.data(), 2);
+  if (file.extension() == ".safetensors") return read_safetensors(file);
+  if (magic[0] == 'P' && magic[1] == 'K') return read_torch_archive(file);
+  return read_torch_state_dict(file);
+}
+
+PretrainedBackbone read_pretrained(const fs::path& file, const std::string& backbone) {
+  const TensorMap given = read_tensor_file(file);
+  const std::vector<int> begins = stage_begins(stage_repeats(backbone));
+  PretrainedBackbone out;
+  if (given.contains("_conv_stem.weight")) {
+    out.origin = "EfficientNet-PyTorch";
+    for (const auto& [name, tensor] : given)
+      if (!name.starts_with("_conv_head") && !name.starts_with("_bn1") && !name.starts_with("_fc"))
+        out.tensors.emplace(name, tensor);
+    return out;
+  }
+  const bool torchvision = given.contains("features.0.0.weight"), timm = given.contains("conv_stem.weight");
+  if (!torchvision && !timm)
+    fail(
+        "{}: no EfficientNet weights: it has neither _conv_stem.weight (EfficientNet-PyTorch), features.0.0.weight "
+        "(torchvision) nor conv_stem.weight (timm)",
+        file.string());
+  for (const auto& [name, tensor] : given) {
+    const std::string ours = torchvision ? from_torchvision(name, begins) : from_timm(name, begins);
+    if (!ours.empty()) out.tensors.emplace(ours, tensor);
+  }
+  if (torchvision) {
+    out.origin = "torchvision";
+    out.padding = "symmetric";
+    out.epsilon = backbone >= std::string("efficientnet-b5") && !is_lite(backbone) ? 1e-3 : 1e-5;
+  } else {
+    out.origin = "timm";
+    const bool tensorflow = fs::absolute(file).string().find("tf_") != std::string::npos;
+    out.padding = tensorflow ? "same" : "symmetric";
+    out.epsilon = tensorflow ? 1e-3 : 1e-5;
+    spdlog::info("{}: weights of timm, taken as {} (a path with tf_ in it means TensorFlow's conventions)",
+                 file.string(), tensorflow ? "converted from TensorFlow" : "trained in PyTorch");
+  }
+  return out;
+}
+
+void load_pretrained(EfficientNet backbone, const fs::path& file, const std::string& name) {
+  load_tensors(*backbone, read_pretrained(file, name).tensors, file.string());
+}
+
+void apply_conventions(ModelInfo& info, const PretrainedBackbone& pretrained) {
+  info.backbone_padding = pretrained.padding;
+  info.backbone_epsilon = pretrained.epsilon;
+}
+
+}  // namespace bramble
