@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bramble/core/home.hpp"
+
 namespace bramble {
 
 /// Options that every subcommand understands; main() parses them before the subcommand's own body runs.
@@ -16,9 +18,6 @@ struct CommonOptions {
 /// Writes figures to --json FILE, if given.
 void write_json(const CommonOptions& common, const nlohmann::json& figures);
 
-/// Folder of data that ships with Bramble (scenarios, ontologies, config, assets): $BRAMBLE_HOME, else found upwards of
-/// the binary. A relative path that exists from the working folder wins over one found there.
-std::filesystem::path home_folder();
 /// `given` if it exists, else home_folder()/folder/given, else that with the extension added; throws Error listing
 /// what there is in that folder.
 std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,

@@ -22,15 +22,6 @@ void write_json(const CommonOptions& common, const nlohmann::json& figures) {
   if (!common.json_file.empty()) write_file_atomically(common.json_file, figures.dump(2) + "\n");
 }
 
-std::filesystem::path home_folder() {
-  if (const char* home = std::getenv("BRAMBLE_HOME")) return home;
-  std::error_code error;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (; folder.has_relative_path(); folder = folder.parent_path())
-    if (std::filesystem::exists(folder / "ontologies" / "bramble.yaml")) return folder;
-  return std::filesystem::current_path();
-}
-
 std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,
                                    const std::string& extension) {
   namespace fs = std::filesystem;

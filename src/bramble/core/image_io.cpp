@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/fast_deflate.hpp"
 #include "bramble/core/file.hpp"
 
 namespace bramble {
@@ -69,6 +70,15 @@ ImageU8 decode_png(std::span<const std::uint8_t> bytes, PixelFormat format, cons
   spng_ihdr header{};
   if (int error = spng_get_ihdr(context.get(), &header))
     fail("{}: not a readable picture ({})", name, spng_strerror(error));
+  // A picture may decode although its last chunk is cut: the checksum is missing, and with it the proof.
+  for (std::size_t at = 8; at < bytes.size();) {
+    if (bytes.size() - at < 12) fail("{}: damaged PNG (cut after {} bytes)", name, bytes.size());
+    const std::uint64_t length =
+        std::uint64_t{bytes[at]} << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+    if (length + 12 > bytes.size() - at) fail("{}: damaged PNG (cut after {} bytes)", name, bytes.size());
+    if (bytes[at + 4] == 'I' && bytes[at + 5] == 'E' && bytes[at + 6] == 'N' && bytes[at + 7] == 'D') break;
+    at += length + 12;
+  }
   const bool grey_file = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE;
   const bool alpha_file = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
   if (format == PixelFormat::kGrey && (!grey_file || header.bit_depth > 8))
@@ -91,22 +101,51 @@ ImageU8 decode_png(std::span<const std::uint8_t> bytes, PixelFormat format, cons
   return image;
 }
 
+// Deflates filtered rows and wraps them.
+std::vector<std::uint8_t> wrap_png(const std::vector<std::uint8_t>& raw, int width, int height, std::uint8_t bits,
+                                   std::uint8_t colour_type, PngEffort effort) {
+  std::vector<std::uint8_t> packed;
+  if (effort == PngEffort::kFast) {
+    packed = deflate_fast(raw);
+  } else {
+    std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(libdeflate_alloc_compressor(8),
+                                                                                        libdeflate_free_compressor);
+    packed.resize(libdeflate_zlib_compress_bound(compressor.get(), raw.size()));
+    packed.resize(libdeflate_zlib_compress(compressor.get(), raw.data(), raw.size(), packed.data(), packed.size()));
+  }
+  std::vector<std::uint8_t> out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  out.reserve(packed.size() + 64);
+  std::vector<std::uint8_t> header;
+  put_u32_be(header, width);
+  put_u32_be(header, height);
+  for (std::uint8_t byte : {bits, colour_type, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}})
+    header.push_back(byte);
+  put_chunk(out, "IHDR", header);
+  put_chunk(out, "IDAT", packed);
+  put_chunk(out, "IEND", {});
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort) {
   if (image.empty()) fail("cannot write an empty picture");
   const std::size_t bpp = image.channels;
   const std::size_t stride = bpp * image.width;
-  // 1. Filter: grey images are labels (long runs: no filter compresses best), colour rows take the better of Sub and
-  // Up.
+  // Filter: grey images are labels (differences to the row above are mostly 0; a search for repetitions does best
+  // without filter), colour rows take the better of Sub and Up.
   std::vector<std::uint8_t> raw((stride + 1) * image.height);
   std::vector<std::uint8_t> candidate(stride);
   for (int v = 0; v < image.height; ++v) {
     std::uint8_t* out = raw.data() + (stride + 1) * v;
     const std::uint8_t* row = image.row(v);
     if (bpp == 1) {
-      out[0] = 0;
-      std::copy(row, row + stride, out + 1);
+      const bool up = v > 0 && effort == PngEffort::kFast;
+      out[0] = up ? 2 : 0;
+      if (up)
+        filter_up(row, image.row(v - 1), stride, out + 1);
+      else
+        std::copy(row, row + stride, out + 1);
       continue;
     }
     out[0] = 1;
@@ -119,26 +158,45 @@ std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort) {
       }
     }
   }
-  // 2. Deflate and wrap.
-  std::unique_ptr<libdeflate_compressor, void (*)(libdeflate_compressor*)> compressor(
-      libdeflate_alloc_compressor(effort == PngEffort::kFast ? 1 : 8), libdeflate_free_compressor);
-  std::vector<std::uint8_t> packed(libdeflate_zlib_compress_bound(compressor.get(), raw.size()));
-  packed.resize(libdeflate_zlib_compress(compressor.get(), raw.data(), raw.size(), packed.data(), packed.size()));
-  std::vector<std::uint8_t> out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  out.reserve(packed.size() + 64);
-  std::vector<std::uint8_t> header;
-  put_u32_be(header, image.width);
-  put_u32_be(header, image.height);
   const std::uint8_t colour_type = bpp == 1 ? 0 : bpp == 3 ? 2 : bpp == 4 ? 6 : 255;
   if (colour_type == 255) fail("a PNG holds 1, 3 or 4 channels, not {}", bpp);
-  for (std::uint8_t byte : {std::uint8_t{8}, colour_type, std::uint8_t{0}, std::uint8_t{0}, std::uint8_t{0}})
-    header.push_back(byte);
-  put_chunk(out, "IHDR", header);
-  put_chunk(out, "IDAT", packed);
-  put_chunk(out, "IEND", {});
-  return out;
+  return wrap_png(raw, image.width, image.height, 8, colour_type, effort);
 }
 
+std::vector<std::uint8_t> encode_png(const ImageU16& image) {
+  if (image.empty() || image.channels != 1) fail("a PNG of 16 bits holds one channel, and at least a pixel");
+  // Big-endian values, each row as the difference to the one above (filter 2): depth changes slowly.
+  const std::size_t stride = 2 * static_cast<std::size_t>(image.width);
+  std::vector<std::uint8_t> raw((stride + 1) * image.height), row(stride), above(stride, 0);
+  for (int v = 0; v < image.height; ++v) {
+    for (int u = 0; u < image.width; ++u) {
+      row[2 * u] = static_cast<std::uint8_t>(*image.at(u, v) >> 8);
+      row[2 * u + 1] = static_cast<std::uint8_t>(*image.at(u, v) & 0xFF);
+    }
+    std::uint8_t* out = raw.data() + (stride + 1) * v;
+    out[0] = 2;
+    filter_up(row.data(), above.data(), stride, out + 1);
+    above = row;
+  }
+  return wrap_png(raw, image.width, image.height, 16, 0, PngEffort::kFast);
+}
+
+ImageU16 read_png16(const std::filesystem::path& path) {
+  const auto bytes = read_file(path);
+  std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> context(spng_ctx_new(0), spng_ctx_free);
+  spng_set_png_buffer(context.get(), bytes.data(), bytes.size());
+  spng_set_image_limits(context.get(), 1U << 16, 1U << 16);
+  spng_ihdr header{};
+  if (int error = spng_get_ihdr(context.get(), &header))
+    fail("{}: not a readable picture ({})", path.string(), spng_strerror(error));
+  if (header.bit_depth != 16 || header.color_type != SPNG_COLOR_TYPE_GRAYSCALE)
+    fail("{}: expected one channel of 16 bits, found colour type {} with {} bits", path.string(), header.color_type,
+         header.bit_depth);
+  ImageU16 image(static_cast<int>(header.width), static_cast<int>(header.height), 1);
+  if (int error = spng_decode_image(context.get(), image.data.data(), 2 * image.data.size(), SPNG_FMT_PNG, 0))
+    fail("{}: damaged PNG ({})", path.string(), spng_strerror(error));
+  return image;
+}
 void write_png(const std::filesystem::path& path, const ImageU8& image, PngEffort effort) {
   write_file_atomically(path, encode_png(image, effort));
 }

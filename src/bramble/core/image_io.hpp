@@ -14,6 +14,9 @@ enum class PngEffort { kFast, kSmall };
 /// PNG bytes of an 8-bit image with 1 (grey), 3 (RGB) or 4 (RGBA) channels. Lossless, never palette-indexed.
 std::vector<std::uint8_t> encode_png(const ImageU8& image, PngEffort effort = PngEffort::kFast);
 void write_png(const std::filesystem::path& path, const ImageU8& image, PngEffort effort = PngEffort::kFast);
+/// PNG bytes of one channel of 16 bits (depth pictures), and back. Throws Error when the file is none.
+std::vector<std::uint8_t> encode_png(const ImageU16& image);
+ImageU16 read_png16(const std::filesystem::path& path);
 std::vector<std::uint8_t> encode_jpeg(const ImageU8& image, int quality = 90);
 
 /// What decode should give back, whatever the file holds. kAsStored keeps 1, 3 or 4 channels.

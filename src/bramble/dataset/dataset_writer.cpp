@@ -1,9 +1,6 @@
 #include "bramble/dataset/dataset_writer.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <tuple>
-#include <vector>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -15,12 +12,19 @@ namespace bramble {
 namespace fs = std::filesystem;
 
 namespace {
-std::string image_file(const std::string& name) { return "images/" + name + ".png"; }
-std::string label_file(const std::string& name) { return "labels/" + name + ".png"; }
+
+// FNV-1a: the same folder for a name on every machine.
+std::uint32_t hash_of(const std::string& name) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+  return hash;
+}
+
 }  // namespace
 
-DatasetWriter::DatasetWriter(const fs::path& folder, const Ontology& ontology, bool resume)
-    : folder_(folder), ontology_(ontology) {
+DatasetWriter::DatasetWriter(const fs::path& folder, const Ontology& ontology, bool resume, int shards)
+    : folder_(folder), ontology_(ontology), shards_(shards), rows_(folder) {
+  if (shards < 0 || shards > 1000) fail("a data set has 0 to 1000 shards, not {}", shards);
   std::error_code error;
   if (fs::exists(folder, error) && !fs::is_directory(folder, error))
     fail("{} is a file; name a folder for the data set", folder.string());
@@ -32,69 +36,109 @@ DatasetWriter::DatasetWriter(const fs::path& folder, const Ontology& ontology, b
   if (error) fail("cannot create the data set folder {}: {}", folder.string(), error.message());
 }
 
-bool DatasetWriter::has(const std::string& name) const {
-  return fs::exists(folder_ / image_file(name)) && fs::exists(folder_ / label_file(name));
+fs::path DatasetWriter::file_of(const char* kind, const std::string& name) const {
+  const std::string_view k = kind;
+  const char* extension = k == "clouds" ? ".bin" : k == "cloud_labels" ? ".label" : ".png";
+  fs::path file = kind;
+  if (shards_ > 0) file /= fmt::format("{:03}", hash_of(name) % static_cast<std::uint32_t>(shards_));
+  return file / (name + extension);
 }
 
-void DatasetWriter::count(const ImageU8& label) {
+bool DatasetWriter::has(const std::string& name) const {
+  return fs::exists(folder_ / file_of("images", name)) && fs::exists(folder_ / file_of("labels", name));
+}
+
+void DatasetWriter::count(const std::vector<std::uint8_t>& labels) {
   std::array<std::uint64_t, 256> counts{};
-  for (const auto id : label.data) ++counts[id];
+  for (const auto id : labels) ++counts[id];
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < counts.size(); ++i) label_count_[i] += counts[i];
 }
 
-void DatasetWriter::add(const std::string& name, StampNs stamp_ns, const std::string& split, const ImageU8& rgb,
-                        const ImageU8& label) {
-  write_png(folder_ / image_file(name), rgb);
-  write_png(folder_ / label_file(name), label);
-  count(label);
-  const std::lock_guard lock(mutex_);
-  rows_[name] = {stamp_ns, split};
+void DatasetWriter::add_row(const Sample& sample) {
+  if (!sample.scene.empty() || !sample.depth.empty() || !sample.cloud.empty()) more_columns_ = true;
+  if (!sample.image.empty()) pictures_ = true;
+  rows_.add(sample.split + '\2' + RowSorter::key_of(sample.stamp_ns) + '\2' + sample.name,
+            join_csv({sample.name, std::to_string(sample.stamp_ns), sample.image.string(), sample.label.string(),
+                      sample.split, sample.scene, sample.depth.string(), sample.cloud.string(),
+                      sample.cloud_label.string()}));
 }
 
-bool DatasetWriter::keep(const std::string& name, StampNs stamp_ns, const std::string& split) {
-  if (!has(name)) return false;
+void DatasetWriter::add(const std::string& name, StampNs stamp_ns, const std::string& split, const ImageU8& rgb,
+                        const ImageU8& label) {
+  Sample sample;
+  sample.name = name;
+  sample.stamp_ns = stamp_ns;
+  sample.split = split;
+  add(std::move(sample), rgb, label);
+}
+
+void DatasetWriter::add(Sample sample, const ImageU8& rgb, const ImageU8& label, const PointCloud* cloud) {
+  if (cloud) {
+    sample.cloud = file_of("clouds", sample.name);
+    write_file_atomically(folder_ / sample.cloud, kitti_points(cloud->points));
+    if (!cloud->labels.empty()) {
+      sample.cloud_label = file_of("cloud_labels", sample.name);
+      write_file_atomically(folder_ / sample.cloud_label, kitti_labels(*cloud, ontology_, true));
+      if (rgb.empty()) count(cloud->labels);
+    }
+  }
+  if (!rgb.empty()) {
+    sample.image = file_of("images", sample.name);
+    sample.label = file_of("labels", sample.name);
+    write_png(folder_ / sample.image, rgb);
+    write_png(folder_ / sample.label, label);
+    count(label.data);
+  }
+  add_row(sample);
+}
+
+bool DatasetWriter::keep(Sample sample) {
+  if (!has(sample.name)) return false;
+  for (const auto* file : {&sample.depth, &sample.cloud, &sample.cloud_label})
+    if (!file->empty() && !fs::exists(folder_ / *file)) return false;
+  sample.image = file_of("images", sample.name);
+  sample.label = file_of("labels", sample.name);
   try {
-    count(read_image(folder_ / label_file(name), PixelFormat::kGrey));
+    count(read_image(folder_ / sample.label, PixelFormat::kGrey).data);
   } catch (const Error&) {
     return false;
   }
-  const std::lock_guard lock(mutex_);
-  rows_[name] = {stamp_ns, split};
+  add_row(sample);
   return true;
-}
-
-std::size_t DatasetWriter::size() const {
-  const std::lock_guard lock(mutex_);
-  return rows_.size();
 }
 
 void DatasetWriter::discard_if_empty() {
   if (size() > 0) return;
   std::error_code error;
-  const auto empty = [&](const char* name) { return fs::is_empty(folder_ / name, error); };
+  const auto empty = [&](const char* name) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / name, error))
+      if (entry.is_regular_file(error)) return false;
+    return true;
+  };
   if (fs::exists(folder_ / "index.csv", error) || !empty("images") || !empty("labels")) return;
-  for (const char* name : {"images", "labels", "extraction.json"}) fs::remove(folder_ / name, error);
+  for (const char* name : {"images", "labels"}) fs::remove_all(folder_ / name, error);
+  fs::remove(folder_ / "extraction.json", error);
   if (made_folder_) fs::remove(folder_, error);
 }
 
 void DatasetWriter::finish() {
-  std::vector<std::pair<std::string, Row>> rows(rows_.begin(), rows_.end());
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.second.split, a.second.stamp_ns, a.first) < std::tie(b.second.split, b.second.stamp_ns, b.first);
-  });
-  std::vector<GaiaRow> gaia;
-  std::string index = "name,stamp_ns,image,label,split\n";
-  for (const auto& [name, row] : rows) {
-    gaia.push_back({name, image_file(name), label_file(name), row.split});
-    index += fmt::format("{},{},{},{},{}\n", name, row.stamp_ns, image_file(name), label_file(name), row.split);
-  }
   nlohmann::ordered_json ontology = nlohmann::ordered_json::parse(ontology_.to_gaia_json());
   for (const auto& c : ontology_.classes()) ontology[c.name]["label_count"] = label_count_[c.id];
   write_file_atomically(folder_ / "ontology.yaml", ontology_.to_yaml());
   write_file_atomically(folder_ / "ontology.json", ontology.dump(2) + "\n");
-  write_gaia_index(folder_ / "dataset.parquet", gaia);
-  write_file_atomically(folder_ / "index.csv", index);
+  GaiaIndexWriter gaia(folder_ / "dataset.parquet", pictures_ ? "image" : "points");
+  LineFile index(folder_ / "index.csv");
+  index.line(std::string(SampleIndex::kHeading) + (more_columns_ ? ",scene,depth,cloud,cloud_label" : ""));
+  rows_.merge([&](const std::string& row) {
+    auto fields = split_csv(row);
+    if (pictures_ ? !fields[2].empty() : true)
+      gaia.add({fields[0], fields[pictures_ ? 2 : 7], fields[pictures_ ? 3 : 8], fields[4]});
+    if (!more_columns_) fields.resize(5);
+    index.line(join_csv(fields));
+  });
+  gaia.finish();
+  index.finish();
 }
 
 }  // namespace bramble

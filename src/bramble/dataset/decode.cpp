@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
+#include <map>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/image_io.hpp"
+#include "bramble/ros/messages.hpp"
 
 namespace bramble {
 namespace {
@@ -63,6 +68,24 @@ ImageU8 look_up(const ImageView& view, const std::array<ClassId, 256>& id_of, co
   return label;
 }
 
+// The same for two bytes a pixel.
+ImageU8 look_up_wide(const ImageView& view, const Ontology& ontology, bool tags, std::uint64_t& unknown) {
+  ImageU8 label(static_cast<int>(view.width), static_cast<int>(view.height), 1);
+  std::map<int, std::optional<ClassId>> known;
+  for (int v = 0; v < label.height; ++v) {
+    const std::uint8_t* from = row_of(view, v);
+    for (int u = 0; u < label.width; ++u) {
+      const int value = from[2 * u] | from[2 * u + 1] << 8;
+      auto found = known.find(value);
+      if (found == known.end())
+        found = known.emplace(value, tags ? ontology.find_carla_tag(value) : ontology.find_raw(value)).first;
+      label.row(v)[u] = found->second.value_or(kIgnoreId);
+      unknown += !found->second && !(tags && value == 0);
+    }
+  }
+  return label;
+}
+
 ImageU8 look_up_colors(const ImageView& view, const ColourLayout& layout, const Ontology& ontology, bool tags,
                        std::uint64_t& unknown) {
   ImageU8 label(static_cast<int>(view.width), static_cast<int>(view.height), 1);
@@ -117,9 +140,14 @@ ImageU8 decode_label(const ImageView& view, const Ontology& ontology, std::uint6
   unknown = 0;
   const auto layout = colour_layout(view.encoding);
   const bool mono = one_channel(view.encoding);
-  if (!mono && layout.bytes == 0)
-    fail("a label in encoding '{}' is not read (mono8, rgb8, bgr8, rgba8 and bgra8 are)", view.encoding);
+  const bool wide = view.encoding == "mono16" || view.encoding == "16UC1";
+  if (!mono && !wide && layout.bytes == 0)
+    fail("a label in encoding '{}' is not read (mono8, mono16, rgb8, bgr8, rgba8 and bgra8 are)", view.encoding);
   require_pixels(view);
+  if (wide) {
+    if (format == LabelFormat::kColors) fail("expected a label in colours, found encoding '{}'", view.encoding);
+    return look_up_wide(view, ontology, format == LabelFormat::kTags, unknown);
+  }
   if (mono) {
     if (format == LabelFormat::kColors) fail("expected a label in colours, found encoding '{}'", view.encoding);
     std::array<ClassId, 256> id_of;
@@ -127,9 +155,7 @@ ImageU8 decode_label(const ImageView& view, const Ontology& ontology, std::uint6
     id_of.fill(kIgnoreId);
     for (int value = 0; value < 256; ++value) {
       const bool tags = format == LabelFormat::kTags;
-      const auto id = tags                                                ? ontology.find_carla_tag(value)
-                      : static_cast<std::size_t>(value) < ontology.size() ? std::optional(static_cast<ClassId>(value))
-                                                                          : std::nullopt;
+      const auto id = tags ? ontology.find_carla_tag(value) : ontology.find_raw(value);
       if (id) id_of[value] = *id;
       counts[value] = !id && value != (tags ? 0 : kIgnoreId);
     }
@@ -138,6 +164,171 @@ ImageU8 decode_label(const ImageView& view, const Ontology& ontology, std::uint6
   if (format == LabelFormat::kIds) fail("expected a label of ids in mono8, found encoding '{}'", view.encoding);
   const bool tags = format == LabelFormat::kTags || (format == LabelFormat::kAuto && is_red_only(view, layout));
   return look_up_colors(view, layout, ontology, tags, unknown);
+}
+
+ImageF32 decode_depth(const ImageView& view) {
+  const bool metres = view.encoding == "32FC1", millimetres = view.encoding == "16UC1" || view.encoding == "mono16";
+  if (!metres && !millimetres)
+    fail("depth in encoding '{}' is not read (32FC1 in metres and 16UC1 in millimetres are)", view.encoding);
+  require_pixels(view);
+  ImageF32 depth(static_cast<int>(view.width), static_cast<int>(view.height), 1);
+  for (int v = 0; v < depth.height; ++v) {
+    const std::uint8_t* from = row_of(view, v);
+    if (metres) {
+      std::memcpy(depth.row(v), from, 4 * static_cast<std::size_t>(depth.width));
+      continue;
+    }
+    for (int u = 0; u < depth.width; ++u)
+      depth.row(v)[u] = 0.001F * static_cast<float>(from[2 * u] | from[2 * u + 1] << 8);
+  }
+  for (float& value : depth.data)
+    if (!(std::isfinite(value) && value > 0)) value = 0;
+  return depth;
+}
+
+ImageU16 depth_png_values(const ImageF32& depth_m) {
+  ImageU16 out(depth_m.width, depth_m.height, 1);
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    const float value = depth_m.data[i] * 256.0F + 0.5F;
+    out.data[i] = value < 65536.0F ? static_cast<std::uint16_t>(value) : 0;
+  }
+  return out;
+}
+
+namespace {
+
+constexpr std::string_view kImageType = "sensor_msgs/msg/Image", kCompressedType = "sensor_msgs/msg/CompressedImage";
+
+// The JPEG or PNG inside, decoded with the channels it has.
+ImageU8 decode_compressed(std::span<const std::uint8_t> cdr) {
+  CdrReader reader(cdr);
+  builtin_interfaces::Time stamp;
+  reader.get(stamp);
+  (void)reader.get_string_view();
+  const std::string format(reader.get_string_view());
+  if (format.find("compressedDepth") != std::string::npos) fail("compressedDepth is not read; record the depth raw");
+  return decode_image(reader.get_bytes(), PixelFormat::kAsStored, fmt::format("compressed image ({})", format));
+}
+
+// A decoded picture as a message's pixels, so that both kinds go the same way.
+ImageView view_of(const ImageU8& image) {
+  ImageView view;
+  view.width = static_cast<std::uint32_t>(image.width);
+  view.height = static_cast<std::uint32_t>(image.height);
+  view.encoding = image.channels == 1 ? "mono8" : image.channels == 3 ? "rgb8" : "rgba8";
+  view.step = static_cast<std::uint32_t>(image.width * image.channels);
+  view.data = image.data;
+  return view;
+}
+
+}  // namespace
+
+bool is_picture_type(std::string_view type) { return type == kImageType || type == kCompressedType; }
+
+StampNs picture_stamp(std::span<const std::uint8_t> cdr, std::string_view type) {
+  if (type == kImageType) return ImageView::parse(cdr).stamp_ns;
+  CdrReader reader(cdr);
+  builtin_interfaces::Time stamp;
+  reader.get(stamp);
+  (void)reader.get_string_view();
+  (void)reader.get_string_view();
+  (void)reader.get_bytes();
+  return to_stamp(stamp);
+}
+
+ImageU8 decode_picture(std::span<const std::uint8_t> cdr, std::string_view type) {
+  if (type == kImageType) return decode_picture(ImageView::parse(cdr));
+  ImageU8 image = decode_compressed(cdr);
+  if (image.channels == 3) return image;
+  return decode_picture(view_of(image));
+}
+
+ImageU8 decode_label(std::span<const std::uint8_t> cdr, std::string_view type, const Ontology& ontology,
+                     std::uint64_t& unknown, LabelFormat format) {
+  if (type == kImageType) return decode_label(ImageView::parse(cdr), ontology, unknown, format);
+  const ImageU8 image = decode_compressed(cdr);
+  return decode_label(view_of(image), ontology, unknown, format);
+}
+
+namespace {
+
+// One field of a point, as float64 whatever it is stored as.
+class FieldReader {
+ public:
+  FieldReader(const sensor_msgs::PointCloud2& cloud, std::string_view name) {
+    for (const auto& field : cloud.fields) {
+      if (field.name != name) continue;
+      static constexpr std::uint32_t kSizes[] = {0, 1, 1, 2, 2, 4, 4, 4, 8};
+      if (field.datatype < 1 || field.datatype > 8)
+        fail("field {} of the point cloud has the type {}", name, field.datatype);
+      if (std::uint64_t{field.offset} + kSizes[field.datatype] > cloud.point_step)
+        fail("field {} of the point cloud lies outside of a point", name);
+      offset_ = field.offset;
+      type_ = field.datatype;
+    }
+  }
+  explicit operator bool() const { return type_ != 0; }
+  double of(const std::uint8_t* point) const {
+    const std::uint8_t* at = point + offset_;
+    switch (type_) {
+      case 1:
+        return read<std::int8_t>(at);
+      case 2:
+        return read<std::uint8_t>(at);
+      case 3:
+        return read<std::int16_t>(at);
+      case 4:
+        return read<std::uint16_t>(at);
+      case 5:
+        return read<std::int32_t>(at);
+      case 6:
+        return read<std::uint32_t>(at);
+      case 7:
+        return static_cast<double>(read<float>(at));
+      default:
+        return read<double>(at);
+    }
+  }
+
+ private:
+  template <typename T>
+  static T read(const std::uint8_t* at) {
+    T value;
+    std::memcpy(&value, at, sizeof(T));
+    return value;
+  }
+  std::uint32_t offset_ = 0;
+  int type_ = 0;
+};
+
+}  // namespace
+
+PointCloud decode_cloud(std::span<const std::uint8_t> cdr, const Ontology& ontology) {
+  const auto message = deserialize<sensor_msgs::PointCloud2>(cdr);
+  if (message.is_bigendian) fail("a point cloud of big-endian numbers is not read");
+  const FieldReader x(message, "x"), y(message, "y"), z(message, "z"), tag(message, "ObjTag"),
+      object(message, "ObjIdx");
+  FieldReader intensity(message, "intensity");
+  if (!intensity) intensity = FieldReader(message, "reflectivity");
+  if (!x || !y || !z) fail("the point cloud has no fields x, y, z");
+  if (message.point_step == 0 || std::uint64_t{message.row_step} < std::uint64_t{message.width} * message.point_step ||
+      std::uint64_t{message.height} * message.row_step > message.data.size())
+    fail("the point cloud has {} bytes for {}x{} points of {}", message.data.size(), message.width, message.height,
+         message.point_step);
+  PointCloud cloud;
+  for (std::uint32_t row = 0; row < message.height; ++row)
+    for (std::uint32_t column = 0; column < message.width; ++column) {
+      const std::uint8_t* point =
+          message.data.data() + std::size_t{row} * message.row_step + std::size_t{column} * message.point_step;
+      const std::array<float, 4> p{static_cast<float>(x.of(point)), static_cast<float>(y.of(point)),
+                                   static_cast<float>(z.of(point)),
+                                   intensity ? static_cast<float>(intensity.of(point)) : 0.0F};
+      if (!std::isfinite(p[0]) || !std::isfinite(p[1]) || !std::isfinite(p[2])) continue;
+      cloud.points.push_back(p);
+      if (tag) cloud.labels.push_back(ontology.find_carla_tag(static_cast<int>(tag.of(point))).value_or(kIgnoreId));
+      if (object) cloud.instances.push_back(static_cast<std::uint16_t>(static_cast<std::uint32_t>(object.of(point))));
+    }
+  return cloud;
 }
 
 }  // namespace bramble

@@ -41,6 +41,22 @@ DatasetStatistics dataset_statistics(const Dataset& dataset) {
   Progress progress("reading samples", dataset.size());
   parallel_for(dataset.size(), [&](std::size_t i) {
     throw_if_interrupted();
+    if (dataset.samples()[i].image.empty()) {
+      UnknownLabels unknown;
+      const PointCloud cloud = dataset.load_cloud(i, unknown);
+      std::array<std::uint64_t, 256> ids{};
+      for (const auto id : cloud.labels) ++ids[id];
+      const std::lock_guard lock(mutex);
+      for (std::size_t id = 0; id < all.classes.size(); ++id) {
+        all.classes[id].pixels += ids[id];
+        all.classes[id].samples += ids[id] > 0;
+      }
+      all.ignored_pixels += ids[kIgnoreId];
+      all.label_pixels += cloud.labels.size();
+      all.points += cloud.points.size();
+      progress.advance();
+      return;
+    }
     const ImageU8 image = dataset.load_image(i);
     const ImageU8 label = dataset.load_label(i);
     require_equal_size(dataset, i, image, label);
@@ -66,7 +82,7 @@ DatasetStatistics dataset_statistics(const Dataset& dataset) {
     progress.advance();
   });
   for (std::size_t c = 0; c < 3; ++c) {
-    const double count = static_cast<double>(all.label_pixels);
+    const double count = static_cast<double>(std::max<std::uint64_t>(1, all.label_pixels));
     const double mean = static_cast<double>(sum[c]) / count;
     all.mean[c] = mean / 255.0;
     all.stddev[c] = std::sqrt(std::max(0.0, static_cast<double>(sum_of_squares[c]) / count - mean * mean)) / 255.0;
@@ -88,6 +104,21 @@ std::vector<std::string> check_dataset(const Dataset& dataset) {
   parallel_for(dataset.size(), [&](std::size_t i) {
     throw_if_interrupted();
     ImageU8 image, label;
+    if (dataset.samples()[i].image.empty()) {
+      try {
+        UnknownLabels unknown;
+        (void)dataset.load_cloud(i, unknown);
+        if (unknown.count > 0)
+          of_sample[i].push_back(fmt::format("{}: {} points have labels such as {}, which are no class of ontology {}",
+                                             dataset.samples()[i].cloud_label.string(), unknown.count, unknown.example,
+                                             dataset.ontology().name()));
+      } catch (const Error& error) {
+        of_sample[i].push_back(error.what());
+      }
+      const std::lock_guard lock(mutex);
+      progress.advance();
+      return;
+    }
     try {
       image = dataset.load_image(i);
     } catch (const Error& error) {
@@ -103,20 +134,25 @@ std::vector<std::string> check_dataset(const Dataset& dataset) {
     progress.advance();
   });
   progress.finish();
-  std::vector<std::string> problems;
-  std::set<fs::path> named, found;
-  for (std::size_t i = 0; i < dataset.size(); ++i) {
-    problems.insert(problems.end(), of_sample[i].begin(), of_sample[i].end());
-    named.insert({dataset.samples()[i].image, dataset.samples()[i].label});
-  }
+  std::vector<std::string> problems = dataset.problems().first();
+  for (const auto& of : of_sample) problems.insert(problems.end(), of.begin(), of.end());
+  if (dataset.format() != "bramble") return problems;
+  // Files that nobody names; hashes of the paths are enough to know them.
+  std::vector<std::size_t> named;
+  for (const Sample& sample : dataset.samples())
+    for (const auto& file : {sample.image, sample.label}) named.push_back(fs::hash_value(file));
+  std::sort(named.begin(), named.end());
+  std::set<fs::path> strays;
   for (const char* folder : {"images", "labels"}) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(dataset.folder() / folder, error))
-      found.insert(fs::path(folder) / entry.path().filename());
+    for (const auto& entry : fs::recursive_directory_iterator(dataset.folder() / folder, error)) {
+      const fs::path file = entry.path().lexically_relative(dataset.folder());
+      if (entry.is_regular_file(error) && !std::binary_search(named.begin(), named.end(), fs::hash_value(file)))
+        strays.insert(file);
+    }
   }
-  for (const auto& file : found)
-    if (!named.contains(file))
-      problems.push_back(fmt::format("{}: no sample of index.csv names it", (dataset.folder() / file).string()));
+  for (const auto& file : strays)
+    problems.push_back(fmt::format("{}: no sample of index.csv names it", (dataset.folder() / file).string()));
   for (const char* file : {"dataset.parquet", "ontology.json"})
     if (!fs::exists(dataset.folder() / file))
       problems.push_back(fmt::format("{}: missing (PerceptionMetrics reads it)", (dataset.folder() / file).string()));

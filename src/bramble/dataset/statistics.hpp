@@ -19,7 +19,8 @@ struct ClassStatistics {
 /// Figures of a data set. Sums are integers, so they do not depend on the number of threads.
 struct DatasetStatistics {
   std::uint64_t samples = 0;
-  std::uint64_t label_pixels = 0;  ///< all, ignored ones included
+  std::uint64_t label_pixels = 0;  ///< all, ignored ones included; of point clouds, the points that carry a label
+  std::uint64_t points = 0;        ///< of samples that are point clouds
   std::uint64_t ignored_pixels = 0;
   std::vector<ClassStatistics> classes;                ///< by class id
   std::map<std::pair<int, int>, std::uint64_t> sizes;  ///< (width, height) -> samples

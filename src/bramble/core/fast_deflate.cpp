@@ -1,0 +1,211 @@
+#include "bramble/core/fast_deflate.hpp"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <queue>
+#include <tuple>
+
+namespace bramble {
+namespace {
+
+constexpr int kSymbols = 286;  // 256 literals, end of block, 29 lengths of runs
+constexpr int kEnd = 256;
+constexpr int kLongestCode = 15;
+constexpr std::size_t kLongestRun = 258;
+
+struct Code {
+  std::uint32_t bits = 0;  // in the order in which they are written, lowest first
+  int length = 0;
+};
+using Codes = std::vector<Code>;
+
+// Deflate's symbols for lengths of runs (RFC 1951, 3.2.5): code, and extra bits below it.
+struct LengthSymbol {
+  std::uint16_t symbol = 0;
+  std::uint16_t extra = 0;
+  std::uint8_t extra_bits = 0;
+};
+const std::array<LengthSymbol, kLongestRun + 1>& length_symbols() {
+  static const auto table = [] {
+    std::array<LengthSymbol, kLongestRun + 1> out{};
+    int length = 3;
+    for (int symbol = 257; symbol < 285; ++symbol) {
+      const int extra_bits = symbol < 265 ? 0 : (symbol - 261) / 4;
+      for (int extra = 0; extra < 1 << extra_bits && length < 258; ++extra, ++length)
+        out[static_cast<std::size_t>(length)] = {static_cast<std::uint16_t>(symbol), static_cast<std::uint16_t>(extra),
+                                                 static_cast<std::uint8_t>(extra_bits)};
+    }
+    out[258] = {285, 0, 0};
+    return out;
+  }();
+  return table;
+}
+
+// Calls literal(byte) and run(length): bytes that equal the one before them, 8 at least.
+template <typename Literal, typename Run>
+void scan(std::span<const std::uint8_t> bytes, const Literal& literal, const Run& run) {
+  const std::uint8_t* p = bytes.data();
+  const std::size_t count = bytes.size();
+  std::size_t i = 0;
+  if (count > 0) literal(p[i++]);
+  while (i + 8 <= count) {
+    std::uint64_t here, before;
+    std::memcpy(&here, p + i, 8);
+    std::memcpy(&before, p + i - 1, 8);
+    if (here != before) {
+      literal(p[i++]);
+      continue;
+    }
+    std::size_t end = i + 8;
+    const std::size_t most = std::min(count, i + kLongestRun);
+    while (end < most && p[end] == p[i]) ++end;
+    run(end - i);
+    i = end;
+  }
+  for (; i < count; ++i) literal(p[i]);
+}
+
+// Lengths of the Huffman codes of symbols that occur so often, at most `longest`. A symbol alone has length 1.
+std::vector<int> code_lengths(std::vector<std::uint64_t> counts, int longest) {
+  const auto symbols = static_cast<int>(counts.size());
+  std::vector<int> lengths(counts.size(), 0);
+  for (;;) {
+    struct Node {
+      std::uint64_t count;
+      int id;
+      bool operator>(const Node& other) const { return std::tie(count, id) > std::tie(other.count, other.id); }
+    };
+    std::priority_queue<Node, std::vector<Node>, std::greater<>> heap;
+    std::vector<int> parent(2 * counts.size(), -1);
+    for (int s = 0; s < symbols; ++s)
+      if (counts[static_cast<std::size_t>(s)] > 0) heap.push({counts[static_cast<std::size_t>(s)], s});
+    if (heap.size() == 1) {
+      lengths[static_cast<std::size_t>(heap.top().id)] = 1;
+      return lengths;
+    }
+    int next = symbols;
+    while (heap.size() > 1) {
+      const Node a = heap.top();
+      heap.pop();
+      const Node b = heap.top();
+      heap.pop();
+      parent[static_cast<std::size_t>(a.id)] = parent[static_cast<std::size_t>(b.id)] = next;
+      heap.push({a.count + b.count, next++});
+    }
+    int deepest = 0;
+    for (int s = 0; s < symbols; ++s) {
+      int depth = 0;
+      for (int at = s; parent[static_cast<std::size_t>(at)] >= 0; at = parent[static_cast<std::size_t>(at)]) ++depth;
+      lengths[static_cast<std::size_t>(s)] = counts[static_cast<std::size_t>(s)] > 0 ? depth : 0;
+      deepest = std::max(deepest, lengths[static_cast<std::size_t>(s)]);
+    }
+    if (deepest <= longest) return lengths;
+    for (auto& count : counts) count = count > 0 ? count / 2 + 1 : 0;  // flatter, until the tree is low enough
+  }
+}
+
+// Canonical codes of given lengths (RFC 1951, 3.2.2), bits reversed for writing.
+Codes codes_of(const std::vector<int>& lengths) {
+  std::array<int, kLongestCode + 2> of_length{};
+  for (const int length : lengths) ++of_length[static_cast<std::size_t>(length)];
+  of_length[0] = 0;
+  std::array<std::uint32_t, kLongestCode + 2> next{};
+  std::uint32_t code = 0;
+  for (std::size_t length = 1; length <= kLongestCode; ++length)
+    next[length] = code = (code + static_cast<std::uint32_t>(of_length[length - 1])) << 1;
+  Codes codes(lengths.size());
+  for (std::size_t s = 0; s < lengths.size(); ++s) {
+    if (lengths[s] == 0) continue;
+    std::uint32_t bits = next[static_cast<std::size_t>(lengths[s])]++, reversed = 0;
+    for (int i = 0; i < lengths[s]; ++i, bits >>= 1) reversed = reversed << 1 | (bits & 1);
+    codes[s] = {reversed, lengths[s]};
+  }
+  return codes;
+}
+
+// Bits, lowest first. The buffer behind `out` must hold 8 bytes more than what is written.
+class BitWriter {
+ public:
+  explicit BitWriter(std::uint8_t* out) : begin_(out), out_(out) {}
+  void put(std::uint64_t bits, int count) {  // at most 32
+    buffer_ |= bits << filled_;
+    filled_ += count;
+    if (filled_ < 32) return;
+    std::memcpy(out_, &buffer_, 4);
+    out_ += 4;
+    buffer_ >>= 32;
+    filled_ -= 32;
+  }
+  std::size_t finish() {
+    std::memcpy(out_, &buffer_, 8);
+    return static_cast<std::size_t>(out_ - begin_) + static_cast<std::size_t>((filled_ + 7) / 8);
+  }
+
+ private:
+  std::uint8_t* begin_;
+  std::uint8_t* out_;
+  std::uint64_t buffer_ = 0;
+  int filled_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
+  // 1. What occurs how often. Several tables: neighbouring bytes are often the same.
+  const auto& of_length = length_symbols();
+  std::array<std::array<std::uint32_t, 256>, 2> literal_counts{};
+  std::vector<std::uint64_t> counts(kSymbols, 0);
+  unsigned turn = 0;
+  scan(
+      bytes, [&](std::uint8_t byte) { ++literal_counts[turn ^= 1][byte]; },
+      [&](std::size_t run) { ++counts[of_length[run].symbol]; });
+  for (std::size_t s = 0; s < 256; ++s) counts[s] = std::uint64_t{literal_counts[0][s]} + literal_counts[1][s];
+  counts[kEnd] = 1;
+  const auto lengths = code_lengths(counts, kLongestCode);
+  const Codes codes = codes_of(lengths);
+
+  // 2. How large it gets, so that writing needs no checks.
+  std::uint64_t bits = 0;
+  for (std::size_t s = 0; s < kSymbols; ++s)
+    bits += counts[s] * static_cast<std::uint64_t>(lengths[s] + (s > kEnd ? 6 : 0));
+  std::vector<std::uint8_t> out(2 + 400 + bits / 8 + 16 + 4);
+  out[0] = 0x78;
+  out[1] = 0x01;
+  BitWriter writer(out.data() + 2);
+
+  // 3. The block's header: final, dynamic; 286 symbols, one distance, 19 lengths of code lengths.
+  std::vector<int> all = lengths;
+  all.push_back(1);  // distance 1, the only one
+  std::vector<std::uint64_t> length_counts(19, 0);
+  for (const int length : all) ++length_counts[static_cast<std::size_t>(length)];
+  const auto meta_lengths = code_lengths(length_counts, 7);
+  const Codes meta = codes_of(meta_lengths);
+  writer.put(1 | 2 << 1, 3);
+  writer.put(kSymbols - 257, 5);
+  writer.put(0, 5);
+  writer.put(19 - 4, 4);
+  for (const std::size_t s : {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15})
+    writer.put(static_cast<std::uint64_t>(meta_lengths[s]), 3);
+  for (const int length : all)
+    writer.put(meta[static_cast<std::size_t>(length)].bits, meta[static_cast<std::size_t>(length)].length);
+
+  // 4. The bytes. A run is its length and the distance code, one bit that is 0.
+  scan(
+      bytes, [&](std::uint8_t byte) { writer.put(codes[byte].bits, codes[byte].length); },
+      [&](std::size_t run) {
+        const LengthSymbol& symbol = of_length[run];
+        writer.put(codes[symbol.symbol].bits, codes[symbol.symbol].length);
+        writer.put(symbol.extra, symbol.extra_bits + 1);
+      });
+  writer.put(codes[kEnd].bits, codes[kEnd].length);
+  std::size_t size = 2 + writer.finish();
+  const std::uint32_t adler = libdeflate_adler32(1, bytes.data(), bytes.size());
+  for (int shift = 24; shift >= 0; shift -= 8) out[size++] = static_cast<std::uint8_t>(adler >> shift);
+  out.resize(size);
+  return out;
+}
+
+}  // namespace bramble
