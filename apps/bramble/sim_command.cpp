@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "bramble/bridge/bridge_inputs.hpp"
@@ -10,6 +11,7 @@
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/progress.hpp"
+#include "bramble/eval/run_report.hpp"
 #include "bramble/live/ros_node.hpp"
 #include "bramble/sim/drive_statistics.hpp"
 #include "command.hpp"
@@ -59,12 +61,29 @@ void publish_live(Simulation& simulation, const LiveOptions& live, DriveStatisti
   node.wait_for_acknowledgments(std::chrono::seconds(2));
 }
 
+// The frame as the first colour camera saw it, with its classes and what the vehicle did.
+void add_to_report(RunReport& report, const Simulation& simulation) {
+  const SimFrame& frame = simulation.frame();
+  const auto& sensors = simulation.rig().sensors;
+  const auto camera = std::find_if(sensors.begin(), sensors.end(),
+                                   [](const Sensor& sensor) { return sensor.kind == SensorKind::kRgb; });
+  if (camera == sensors.end()) fail("--report needs a colour camera in the sensor rig (sensor.camera.rgb)");
+  const auto index = static_cast<std::size_t>(camera - sensors.begin());
+  const ImageU8 picture = picture_of(simulation, index);
+  if (picture.empty()) return;  // not a frame of this camera
+  const ImageU8& classes = frame.readings[index].camera->semantic;
+  report.add({.stamp_ns = frame.stamp_ns,
+              .picture = &picture,
+              .truth = classes.width == picture.width && classes.height == picture.height ? &classes : nullptr,
+              .values = {{"Speed, m/s", frame.state.speed_mps()}, {"Steering, rad", frame.state.steer_rad}}});
+}
+
 }  // namespace
 
 void add_sim_command(CLI::App& app, CommonOptions& common) {
   struct Options {
     std::string scenario;
-    std::filesystem::path output;
+    std::filesystem::path output, report;
     int every = 10;
     DriveOptions drive;
     LiveOptions live;
@@ -79,6 +98,7 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
   cmd->add_option("--every", options->every, "a picture every so many frames")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  cmd->add_option("--report", options->report, "folder for a page with a video of the drive");
   add_drive_options(*cmd, options->drive);
   cmd->add_flag("--ros", options->live.on, "publish the topics as a ROS 2 node, in real time if the machine can");
   cmd->add_option("--rate", options->live.rate, "with --ros: times as fast as the wall clock")
@@ -97,14 +117,15 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       "docs/guide/ros2.md.\n"
       "Examples:\n  bramble sim meadow --dashboard --driver manual\n  bramble sim meadow --ros --driver manual --size "
       "512x384\n  bramble sim tiny --driver reverse "
-      "--frames 200 --size 512x384 -o pictures");
+      "--frames 200 --size 512x384 -o pictures --report report");
   cmd->callback([options, &common] {
     DriveOptions& drive = options->drive;
     if (options->serve) {
-      if (options->live.on || !options->output.empty())
-        throw CLI::ValidationError("--dashboard", "goes without --ros and --output");
+      if (options->live.on || !options->output.empty() || !options->report.empty())
+        throw CLI::ValidationError("--dashboard", "goes without --ros, --output and --report");
       return write_json(common, run_simulation_dashboard(options->scenario, drive, options->dashboard));
     }
+    if (options->live.on && !options->report.empty()) throw CLI::ValidationError("--report", "goes without --ros");
     const bool pictures = !options->output.empty();
     if (drive.simulation.frames == 0 && !options->live.on && !drive.simulation.driver.starts_with("trace:"))
       drive.simulation.frames = 1200;
@@ -114,6 +135,10 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       drive.simulation.topics = {"/clock"};  // renders nothing; pictures are made from the frames they fall on
     const auto simulation = start_drive(options->scenario, drive);
     DriveStatistics statistics(simulation->world());
+    std::optional<RunReport> report;
+    if (!options->report.empty())
+      report.emplace(options->report, simulation->world().ontology,
+                     RunReportOptions{.title = options->scenario, .facts = {{"driver", drive.simulation.driver}}});
     const auto begin = std::chrono::steady_clock::now();
     if (options->live.on) {
       publish_live(*simulation, options->live, statistics);
@@ -121,8 +146,10 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
       Progress progress("driving", static_cast<std::uint64_t>(simulation->frame_count()));
       while (!interrupted() && simulation->advance()) {
         statistics.add(simulation->frame());
-        if (pictures && simulation->frame().index % options->every == 0) {
-          simulation->render_cameras();
+        const bool of_pictures = pictures && simulation->frame().index % options->every == 0;
+        if (of_pictures || report) simulation->render_cameras();
+        if (report) add_to_report(*report, *simulation);
+        if (of_pictures) {
           for (std::size_t i = 0; i < simulation->rig().sensors.size(); ++i) {
             const auto picture = picture_of(*simulation, i);
             if (picture.empty()) continue;
@@ -139,8 +166,12 @@ void add_sim_command(CLI::App& app, CommonOptions& common) {
     fmt::print("{}", statistics.to_text());
     const double frames_per_s = static_cast<double>(statistics.frames()) / elapsed_s;
     fmt::print("frames per second    {:.1f}{}\n", frames_per_s,
-               pictures || options->live.on ? "" : " (nothing rendered)");
+               pictures || report || options->live.on ? "" : " (nothing rendered)");
     if (pictures) fmt::print("pictures             {}/\n", options->output.string());
+    if (report && report->frames() > 0) {
+      report->finish();
+      fmt::print("report               {}\n", (options->report / "index.html").string());
+    }
     nlohmann::json figures = statistics.to_json();
     figures["frames_per_s"] = frames_per_s;
     write_json(common, figures);

@@ -42,8 +42,8 @@ RunVideo::RunVideo(const RunFrame& first, int panel_width) {
   columns_ = count / rows_;
   panel_width_ = std::max(2, std::min(first.picture->width, panel_width) / 2 * 2);
   panel_height_ = std::max(2, first.picture->height * panel_width_ / first.picture->width / 2 * 2);
-  // About 2.5 bits a second for each pixel: fine textures stay visible.
-  const int kilobits = std::max(400, width() * height() / 400);
+  // About 4.5 bits a second for each pixel: grass that passes by does not break into blocks.
+  const int kilobits = std::max(600, width() * height() / 220);
   video_ = std::make_unique<Video>(VideoOptions{.width = width(), .height = height(), .kilobits_per_s = kilobits});
 }
 

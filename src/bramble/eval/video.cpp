@@ -96,7 +96,7 @@ Video::Video(const VideoOptions& options) : impl_(std::make_unique<Impl>()) {
   if (vpx_codec_enc_init(&impl_->codec, vpx_codec_vp8_cx(), &config, 0) != VPX_CODEC_OK)
     fail("video: the VP8 encoder does not start for {}x{}: {}", options.width, options.height,
          vpx_codec_error(&impl_->codec));
-  vpx_codec_control(&impl_->codec, VP8E_SET_CPUUSED, 6);  // 0…16: speed for quality
+  vpx_codec_control(&impl_->codec, VP8E_SET_CPUUSED, 5);  // 0…16: speed for quality
   impl_->picture = vpx_img_alloc(nullptr, VPX_IMG_FMT_I420, config.g_w, config.g_h, 16);
   if (!impl_->picture) fail("video: no memory for frames of {}x{}", options.width, options.height);
 }
