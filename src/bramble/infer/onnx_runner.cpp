@@ -1,5 +1,6 @@
 #include "bramble/infer/onnx_runner.hpp"
 
+#include <algorithm>
 #include <openvino/openvino.hpp>
 #include <string>
 
@@ -24,8 +25,10 @@ std::vector<float> run_onnx(const std::filesystem::path& file, std::span<const f
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    const std::string what = error.what();
-    fail("{}: OpenVINO does not run it: {}", file.string(), what.substr(0, what.find('\n')));
+    // Its messages are several lines, the first of which is a place in its source.
+    std::string what = error.what();
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    fail("{}: OpenVINO does not run it: {}", file.string(), what.substr(0, 400));
   }
 }
 

@@ -167,8 +167,13 @@ class Converter {
   }
 
   void convolution(const Node* node, bool general) {
-    const auto stride = integers(node->input(3)), padding = integers(node->input(4)),
-               dilation = integers(node->input(5));
+    // One number stands for both sides.
+    const auto two = [](std::vector<std::int64_t> values) {
+      if (values.size() == 1) values.push_back(values[0]);
+      return values;
+    };
+    const auto stride = two(integers(node->input(3))), padding = two(integers(node->input(4))),
+               dilation = two(integers(node->input(5)));
     if (general && constant(node->input(6)).toBool()) fail("ONNX export: a transposed convolution");
     const std::int64_t groups = constant(node->input(general ? 8 : 6)).toInt();
     std::vector<std::string> inputs{name(node->input(0)), name(node->input(1))};

@@ -372,31 +372,5 @@ TEST_F(Training, BearsAClassWithoutPixels) {
   EXPECT_TRUE(std::isfinite(train(options).history[0]["loss"].get<double>()));
 }
 
-// Eight pictures by heart: 99 % of their pixels.
-TEST_F(Training, LearnsEightPicturesByHeart) {
-  set_thread_count(2);
-  make_data("train", 80, 64, 48, 3, three_classes(), 8);
-  make_data("val", 8, 64, 48, 3);
-  TrainOptions options = quick("model");
-  options.batch = 8;
-  options.epochs = 14;
-  options.patience = 0;
-  options.class_balance = 0;
-  options.learning_rate = 4e-3;
-  options.backbone_factor = 1;
-  options.augment = {false, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  double best = 0;
-  struct Learnt {};
-  options.after_epoch = [&](const nlohmann::json& entry) {
-    best = std::max(best, entry.at("val_accuracy").get<double>());
-    if (best >= 0.99) throw Learnt();  // no need to go on
-  };
-  try {
-    train(options);
-  } catch (const Learnt&) {
-  }
-  EXPECT_GE(best, 0.99);
-}
-
 }  // namespace
 }  // namespace bramble
