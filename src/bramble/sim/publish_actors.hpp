@@ -16,8 +16,8 @@ namespace bramble {
 struct SceneActor {
   std::uint32_t id = 0;
   std::uint32_t parent_id = 0;  ///< the vehicle that carries a sensor; 0: none
-  std::string type;  ///< CARLA's blueprint: «vehicle.bramble.jeep», «walker.bramble.person», «sensor.lidar.ray_cast»;
-                     ///< and «animal.bramble.deer», which CARLA has none of
+  std::string type;             ///< CARLA's blueprint: «vehicle.bramble.jeep», «walker.pedestrian.person»,
+                     ///< «sensor.lidar.ray_cast»; and «walker.animal.deer», which CARLA has none of
   std::string role_name;  ///< «hero»
   Pose X_MA = Pose::Identity();
   Eigen::Vector3d size_m = Eigen::Vector3d::Zero();              ///< of its box, along A's axes; zero: it has none
@@ -26,9 +26,7 @@ struct SceneActor {
   Eigen::Vector3d angular_velocity_M = Eigen::Vector3d::Zero();  ///< rad/s
 
   /// Vehicles, walkers and animals are objects of the traffic, and have markers; sensors are only listed.
-  bool is_object() const {
-    return type.starts_with("vehicle.") || type.starts_with("walker.") || type.starts_with("animal.");
-  }
+  bool is_object() const { return type.starts_with("vehicle.") || type.starts_with("walker."); }
 };
 
 carla_msgs::CarlaActorList actor_list(std::span<const SceneActor> actors);
