@@ -5,10 +5,11 @@
 #ifdef BRAMBLE_LEARNING
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bramble/eval/evaluation.hpp"
 #include "bramble/infer/engine.hpp"
 #include "bramble/infer/node.hpp"
-#include "bramble/ros/messages.hpp"
 
 namespace bramble {
 namespace {
@@ -35,10 +36,8 @@ class OpenedModel final : public LiveModel {
     }
     if (session.source().kind() == "sim") require_same_classes(name_, engine_->ontology(), "the world", classes);
     node_ = std::make_unique<SegmentationNode>(*engine_, node_options_, &session.output());
-    LiveSink sink{"infer", node_.get(), {node_options_.image_topic}, {}};
+    LiveSink sink{"infer", node_.get(), {node_options_.image_topic}, topics_of(node_options_, engine_->ontology())};
     if (!node_options_.label_topic.empty()) sink.inputs.push_back(node_options_.label_topic);
-    for (const std::string& topic : {node_options_.mask_topic, node_options_.color_topic, node_options_.overlay_topic})
-      if (!topic.empty()) sink.outputs.push_back({topic, std::string(sensor_msgs::Image::kType), false});
     session.add_sink(std::move(sink));
     session.show_score([this] { return score(); });
   }
