@@ -42,7 +42,10 @@ std::vector<int> stage_begins(const std::vector<int>& repeats) {
 
 std::string joined(const std::vector<std::string_view>& parts, std::size_t begin) {
   std::string out;
-  for (std::size_t i = begin; i < parts.size(); ++i) out += (i > begin ? "." : "") + std::string(parts[i]);
+  for (std::size_t i = begin; i < parts.size(); ++i) {
+    if (i > begin) out += '.';
+    out += parts[i];
+  }
   return out;
 }
 
