@@ -16,8 +16,9 @@ namespace bramble {
 struct SceneActor {
   std::uint32_t id = 0;
   std::uint32_t parent_id = 0;  ///< the vehicle that carries a sensor; 0: none
-  std::string type;             ///< CARLA's blueprint: «vehicle.bramble.jeep», «walker.pedestrian.person»,
-                     ///< «sensor.lidar.ray_cast»; and «walker.animal.deer», which CARLA has none of
+  /// CARLA's blueprint: «vehicle.bramble.jeep», «walker.pedestrian.person», «sensor.lidar.ray_cast»; and
+  /// «walker.animal.deer», which CARLA has none of.
+  std::string type;
   std::string role_name;  ///< «hero»
   Pose X_MA = Pose::Identity();
   Eigen::Vector3d size_m = Eigen::Vector3d::Zero();              ///< of its box, along A's axes; zero: it has none
