@@ -31,6 +31,10 @@ nlohmann::json bench_render(const World& world, const CameraModel& camera, int f
   fine.samples_per_axis = 4;
   const std::vector<Pose> some(eyes.begin(), eyes.begin() + std::min<std::ptrdiff_t>(2, std::ssize(eyes)));
   const RenderBench sixteen = renderer.bench(fine, lidar, some, {});
+  // The same primary rays where leaves have no holes: what looking for holes, and going on behind them, costs.
+  World solid_world = world;
+  for (Material& material : solid_world.materials) material.alpha_cutoff = 0;
+  const RenderBench solid = Renderer(solid_world).bench(camera, lidar, eyes, {});
   const auto sum = [](const std::vector<double>& v) { return std::accumulate(v.begin(), v.end(), 0.0); };
   const auto median = [](std::vector<double> v) {
     std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
@@ -48,6 +52,9 @@ nlohmann::json bench_render(const World& world, const CameraModel& camera, int f
       {"shadow_rays_per_frame", bench.shadow_rays / static_cast<std::uint64_t>(frames)},
       {"frame_ms", median(bench.frame_ms)},
       {"raw_ms", median(bench.raw_ms)},
+      {"raw_primary_ms", median(bench.raw_primary_ms)},
+      {"raw_primary_without_holes_ms", median(solid.raw_primary_ms)},
+      {"cut_outs_over_solid", sum(bench.raw_primary_ms) / sum(solid.raw_primary_ms)},
       {"frame_over_raw", sum(bench.frame_ms) / sum(bench.raw_ms)},
       {"frames_per_s", 1000 / median(bench.frame_ms)},
       {"one_thread_frame_ms", median(alone.frame_ms)},

@@ -515,7 +515,8 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
     request.normal = true;
     impl_->render(camera, eyes[i], {}, frame, request, &log);
     bench.frame_ms.push_back(timed_ms([&] { impl_->render(camera, eyes[i], {}, frame, request, nullptr); }));
-    bench.raw_ms.push_back(raw(log.primary, false) + raw(log.shadow, true));
+    bench.raw_primary_ms.push_back(raw(log.primary, false));
+    bench.raw_ms.push_back(bench.raw_primary_ms.back() + raw(log.shadow, true));
     for (const auto& list : log.primary) bench.primary_rays += list.size();
     for (const auto& list : log.shadow) bench.shadow_rays += list.size();
   }

@@ -38,6 +38,7 @@ struct Actor {
 /// Milliseconds of whole frames and scans, and of Embree alone for the same rays, one entry a pose.
 struct RenderBench {
   std::vector<double> frame_ms, raw_ms, lidar_ms, lidar_raw_ms;
+  std::vector<double> raw_primary_ms;  ///< the part of raw_ms that is the primary rays'
   std::uint64_t primary_rays = 0, shadow_rays = 0;
   int packet_width = 0;
 };
