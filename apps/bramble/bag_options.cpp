@@ -10,7 +10,8 @@ void add_bag_options(CLI::App& cmd, BagOptions& options) {
   cmd.add_option("-s,--storage", options.storage, "how the bag is stored")
       ->check(CLI::IsMember({"sqlite3", "mcap"}))
       ->capture_default_str();
-  cmd.add_option("--compression-format", options.compression, "compress the bag")->check(CLI::IsMember({"zstd"}));
+  cmd.add_option("--compression-format", options.compression, "compress the bag (lz4: chunks of mcap)")
+      ->check(CLI::IsMember({"zstd", "lz4"}));
   cmd.add_option("--compression-mode", options.compression_mode,
                  "what is compressed: whole files, messages (sqlite3, its default) or chunks (mcap, its default)")
       ->check(CLI::IsMember({"file", "message", "chunk"}));

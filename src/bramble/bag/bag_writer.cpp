@@ -41,8 +41,8 @@ struct BagWriter::Impl {
       fail("bags are written for humble or jazzy, not for '{}'", options.ros_distro);
     if (options.storage != "sqlite3" && options.storage != "mcap")
       fail("bags are stored as sqlite3 or mcap, not as '{}'", options.storage);
-    if (options.compression != "" && options.compression != "zstd")
-      fail("bags are not compressed as '{}'; zstd is what there is", options.compression);
+    if (options.compression != "" && options.compression != "zstd" && options.compression != "lz4")
+      fail("bags are not compressed as '{}'; zstd and lz4 are what there is", options.compression);
     const std::string own = options.storage == "mcap" ? "chunk" : "message";
     if (options.compression.empty())
       options.compression_mode.clear();
@@ -50,6 +50,9 @@ struct BagWriter::Impl {
       options.compression_mode = own;
     if (options.compression_mode != "" && options.compression_mode != "file" && options.compression_mode != own)
       fail("{} bags are compressed by file or by {}, not by '{}'", options.storage, own, options.compression_mode);
+    if (options.compression == "lz4" && options.compression_mode != "chunk")
+      fail("lz4 is for the chunks of mcap bags; {} is compressed with zstd",
+           options.compression_mode == "file" ? "a whole file" : "a message");
     if (options.compression_mode == "file" || options.compression_mode == "message") {
       metadata.compression_format = options.compression;
       metadata.compression_mode = options.compression_mode;
@@ -93,9 +96,10 @@ struct BagWriter::Impl {
     file_bytes = 0;
     const fs::path file = folder / metadata.files.back();
     if (options.storage == "mcap")
-      storage =
-          create_mcap_file(file, options.ros_distro,
-                           options.compression_mode == "chunk" ? mcap::Compression::kZstd : mcap::Compression::kNone);
+      storage = create_mcap_file(file, options.ros_distro,
+                                 options.compression_mode != "chunk" ? mcap::Compression::kNone
+                                 : options.compression == "lz4"      ? mcap::Compression::kLz4
+                                                                     : mcap::Compression::kZstd);
     else
       storage = create_sqlite_file(file, options.ros_distro);
     for (const BagTopic& topic : metadata.topics) storage->add_topic(topic.info);

@@ -12,7 +12,7 @@ struct BagOptions {
   /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
   std::string ros_distro = "humble";
   std::string storage = "sqlite3";  ///< or mcap
-  std::string compression;          ///< «zstd» or none
+  std::string compression;          ///< none, «zstd», or «lz4» (chunks of MCAP only)
   /// What is compressed: «chunk» (of MCAP, in the file's own way), «message» (of sqlite3) or «file» (each when it is
   /// whole, as .zstd; what a kill leaves of the last one is plain). Empty: chunk or message, as the storage has it.
   std::string compression_mode;

@@ -37,4 +37,14 @@ std::vector<std::uint8_t> unpack_lz4(std::span<const std::uint8_t> packed, std::
   return out;
 }
 
+std::vector<std::uint8_t> pack_lz4(std::span<const std::uint8_t> bytes) {
+  LZ4F_preferences_t preferences = LZ4F_INIT_PREFERENCES;
+  preferences.frameInfo.contentSize = bytes.size();
+  std::vector<std::uint8_t> out(LZ4F_compressFrameBound(bytes.size(), &preferences));
+  const std::size_t size = LZ4F_compressFrame(out.data(), out.size(), bytes.data(), bytes.size(), &preferences);
+  if (LZ4F_isError(size)) fail("lz4 failed: {}", LZ4F_getErrorName(size));
+  out.resize(size);
+  return out;
+}
+
 }  // namespace bramble

@@ -9,5 +9,7 @@ namespace bramble {
 /// damaged or cut, or holds more than `size` bytes; `whole` if given: set to false instead, and what was unpacked
 /// before is returned.
 std::vector<std::uint8_t> unpack_lz4(std::span<const std::uint8_t> packed, std::uint64_t size, bool* whole = nullptr);
+/// One LZ4 frame, fastest level, that says how much it holds.
+std::vector<std::uint8_t> pack_lz4(std::span<const std::uint8_t> bytes);
 
 }  // namespace bramble

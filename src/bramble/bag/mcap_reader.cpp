@@ -1,11 +1,16 @@
 #include "bramble/bag/mcap_reader.hpp"
 
+#include <fcntl.h>
 #include <libdeflate.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <functional>
 #include <map>
+#include <memory>
+#include <utility>
 
 #include "bramble/bag/lz4.hpp"
 #include "bramble/bag/mcap.hpp"
@@ -19,6 +24,7 @@ namespace bramble {
 namespace {
 
 constexpr std::uint64_t kLargestRecord = 2'000'000'000;
+constexpr std::uint64_t kMessageHead = 22;  // channel, number, two times
 
 // Reads a record's content from the front; fails rather than read beyond its end.
 class Fields {
@@ -51,11 +57,49 @@ class Fields {
   std::span<const std::uint8_t> bytes_;
 };
 
+// A file read from any place. (Not mapped into memory: a file that is cut while it is read must be an error, no crash.)
+class PlacedFile {
+ public:
+  explicit PlacedFile(const std::filesystem::path& path) : handle_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (handle_ < 0) fail("cannot read {}: {}", path.string(), std::strerror(errno));
+  }
+  ~PlacedFile() { ::close(handle_); }
+  PlacedFile(const PlacedFile&) = delete;
+  PlacedFile& operator=(const PlacedFile&) = delete;
+
+  void read(std::uint64_t at, std::span<std::uint8_t> to) const {
+    for (std::size_t done = 0; done < to.size();) {
+      const ssize_t got = ::pread(handle_, to.data() + done, to.size() - done, static_cast<off_t>(at + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) fail("{} bytes at {} cannot be read", to.size(), at);
+      done += static_cast<std::size_t>(got);
+    }
+  }
+
+ private:
+  int handle_;
+};
+
+// Bytes that are about to be overwritten: memory without the zeros that a vector begins with.
+class Buffer {
+ public:
+  std::span<std::uint8_t> sized(std::size_t size) {
+    if (size > capacity_) {
+      bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+      capacity_ = size;
+    }
+    return {bytes_.get(), size};
+  }
+
+ private:
+  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::size_t capacity_ = 0;
+};
+
 class McapReader final : public StorageReader {
  public:
   McapReader(std::filesystem::path file, std::vector<std::string> wanted, bool recover)
-      : path_(std::move(file)), wanted_(std::move(wanted)), recover_(recover), in_(path_, std::ios::binary) {
-    if (!in_) fail("cannot read {}", path_.string());
+      : path_(std::move(file)), wanted_(std::move(wanted)), recover_(recover), in_(path_) {
     size_ = std::filesystem::file_size(path_);
     note_damage([&] { walk(); });
     std::sort(entries_.begin(), entries_.end());
@@ -73,8 +117,8 @@ class McapReader final : public StorageReader {
         same->message_count += channel.topic.message_count;
     }
     bag.message_count = entries_.size();
-    if (packed_) {
-      bag.compression_format = "zstd";
+    if (!packed_.empty()) {
+      bag.compression_format = packed_;
       bag.compression_mode = "chunk";
     }
     if (!entries_.empty()) {
@@ -147,14 +191,14 @@ class McapReader final : public StorageReader {
     }
   }
 
-  std::vector<std::uint8_t> bytes_at(std::uint64_t at, std::uint64_t size) {
+  void require_place(std::uint64_t at, std::uint64_t size) const {
     if (size > kLargestRecord || at > size_ || size > size_ - at)
       fail("the file is cut: {} bytes at {} are wanted, it ends at {}", size, at, size_);
+  }
+  std::vector<std::uint8_t> bytes_at(std::uint64_t at, std::uint64_t size) const {
+    require_place(at, size);
     std::vector<std::uint8_t> bytes(size);
-    in_.clear();
-    in_.seekg(static_cast<std::streamoff>(at));
-    if (!in_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)))
-      fail("{} bytes at {} cannot be read", size, at);
+    in_.read(at, bytes);
     return bytes;
   }
 
@@ -303,34 +347,59 @@ class McapReader final : public StorageReader {
     chunk.indexed = true;
   }
 
-  struct Unpacked {
-    std::uint64_t at = kNoChunk;
-    std::vector<std::uint8_t> bytes;
+  // What stands before a chunk's records.
+  struct ChunkHead {
+    std::uint64_t size = 0;  // of the records, unpacked
+    std::uint32_t crc = 0;   // of the records, unpacked; 0: not given
+    std::string compression;
+    std::uint64_t records_at = 0, packed_size = 0;
   };
+  ChunkHead chunk_head(std::uint64_t at, std::uint64_t length) const {
+    constexpr std::uint64_t kFixed = 32;  // two times, size, checksum, length of the compression's name
+    const auto fixed = bytes_at(at, std::min(length, kFixed));
+    Fields fields(fixed);
+    fields.part(16);
+    ChunkHead head;
+    head.size = fields.u64();
+    head.crc = fields.u32();
+    const std::uint64_t name = fields.u32();
+    if (name + 8 > length - kFixed) fail("a chunk at {} is cut", at);
+    const auto rest = bytes_at(at + kFixed, name + 8);
+    Fields more(rest);
+    const auto text = more.part(name);
+    head.compression.assign(text.begin(), text.end());
+    head.packed_size = more.u64();
+    head.records_at = at + kFixed + name + 8;
+    if (head.packed_size > length - kFixed - name - 8) fail("a chunk at {} is cut", at);
+    if (head.size > kLargestRecord) fail("a chunk claims {} bytes", head.size);
+    if (head.compression.empty() && head.packed_size != head.size)
+      fail("a chunk at {} holds {} bytes, not {}", at, head.packed_size, head.size);
+    return head;
+  }
+  void check_crc(const ChunkHead& head, std::uint32_t crc) {
+    if (head.crc != 0 && head.crc != crc)
+      note_damage([&] { fail("the chunk at {} has a wrong checksum", head.records_at); });
+  }
 
-  std::vector<std::uint8_t> unpack(std::uint64_t at, std::uint64_t length) {
-    const auto record = bytes_at(at, length);
-    Fields fields(record);
-    fields.u64();
-    fields.u64();
-    const std::uint64_t size = fields.u64();
-    const std::uint32_t crc = fields.u32();
-    const std::string compression = fields.text();
-    const auto packed = fields.part(fields.u64());
-    if (size > kLargestRecord) fail("a chunk claims {} bytes", size);
-    packed_ = packed_ || compression == "zstd";
-    std::vector<std::uint8_t> bytes;
-    if (compression.empty())
-      bytes.assign(packed.begin(), packed.end());
-    else if (compression == "zstd")
-      bytes = unpack_zstd(packed);
-    else if (compression == "lz4")
-      bytes = unpack_lz4(packed, size);
-    else
-      fail("a chunk is compressed as '{}'; none, zstd and lz4 are read", compression);
-    if (bytes.size() != size) fail("a chunk at {} holds {} bytes, not {}", at, bytes.size(), size);
-    if (crc != 0 && libdeflate_crc32(0, bytes.data(), bytes.size()) != crc)
-      note_damage([&] { fail("the chunk at {} has a wrong checksum", at); });
+  // The records of a chunk, in memory that the next call may take again.
+  std::span<const std::uint8_t> unpack(std::uint64_t at, std::uint64_t length) {
+    const ChunkHead head = chunk_head(at, length);
+    require_place(head.records_at, head.packed_size);
+    const auto packed = buffer_.sized(head.packed_size);
+    in_.read(head.records_at, packed);
+    std::span<const std::uint8_t> bytes = packed;
+    if (!head.compression.empty()) {
+      packed_ = head.compression;
+      if (head.compression == "zstd")
+        unpacked_ = unpack_zstd(packed);
+      else if (head.compression == "lz4")
+        unpacked_ = unpack_lz4(packed, head.size);
+      else
+        fail("a chunk is compressed as '{}'; none, zstd and lz4 are read", head.compression);
+      bytes = unpacked_;
+    }
+    if (bytes.size() != head.size) fail("a chunk at {} holds {} bytes, not {}", at, bytes.size(), head.size);
+    check_crc(head, libdeflate_crc32(0, bytes.data(), bytes.size()));
     return bytes;
   }
 
@@ -381,41 +450,71 @@ class McapReader final : public StorageReader {
   }
 
   std::optional<Message> read(const Entry& entry) {
-    std::vector<std::uint8_t> own;
-    std::span<const std::uint8_t> record;
     if (entry.chunk == kNoChunk) {
-      own = bytes_at(entry.offset + mcap::kRecordHead, record_head(entry.offset).second);
-      record = own;
-    } else {
-      if (unpacked_.at != entry.chunk) {
-        const std::uint64_t length = record_head(entry.chunk - mcap::kRecordHead).second;
-        unpacked_.at = kNoChunk;
-        unpacked_.bytes = unpack(entry.chunk, length);
-        unpacked_.at = entry.chunk;
-      }
-      const std::span<const std::uint8_t> bytes = unpacked_.bytes;
-      if (entry.offset >= bytes.size()) fail("an index points {} bytes into a chunk of {}", entry.offset, bytes.size());
-      Fields head(bytes.subspan(entry.offset));
-      if (head.u8() != mcap::kMessage) fail("an index points to what is no message");
-      record = head.part(head.u64());
+      const auto record = bytes_at(entry.offset + mcap::kRecordHead, record_head(entry.offset).second);
+      return message_of(record, entry);
     }
+    if (current_chunk_ != entry.chunk) {
+      const std::uint64_t length = record_head(entry.chunk - mcap::kRecordHead).second;
+      if (auto payload = read_large(entry, length)) return std::move(*payload);
+      current_chunk_ = kNoChunk;
+      current_ = unpack(entry.chunk, length);
+      current_chunk_ = entry.chunk;
+    }
+    if (entry.offset >= current_.size())
+      fail("an index points {} bytes into a chunk of {}", entry.offset, current_.size());
+    Fields head(current_.subspan(entry.offset));
+    if (head.u8() != mcap::kMessage) fail("an index points to what is no message");
+    return message_of(head.part(head.u64()), entry);
+  }
+
+  // A message that is most of a chunk without compression, as pictures are: read to where it stays, not into the chunk
+  // first. Empty: it is another kind of chunk. The inner one: a message that nobody wants.
+  std::optional<std::optional<Message>> read_large(const Entry& entry, std::uint64_t length) {
+    const ChunkHead chunk = chunk_head(entry.chunk, length);
+    constexpr std::uint64_t kBefore = mcap::kRecordHead + kMessageHead;
+    if (!chunk.compression.empty() || entry.offset > chunk.size || chunk.size - entry.offset < kBefore) return {};
+    std::vector<std::uint8_t> before = bytes_at(chunk.records_at, std::min(entry.offset + kBefore, chunk.size / 2));
+    if (before.size() < entry.offset + kBefore) return {};
+    Fields record(std::span<const std::uint8_t>(before).subspan(entry.offset));
+    if (record.u8() != mcap::kMessage) fail("an index points to what is no message");
+    const std::uint64_t record_length = record.u64();
+    if (record_length < kMessageHead || record_length - kMessageHead < chunk.size / 2 ||
+        record_length - kMessageHead > chunk.size - before.size())
+      return {};
+    const std::uint64_t size = record_length - kMessageHead, payload_at = chunk.records_at + before.size();
+    const auto channel = channels_.find(record.u16());
+    if (channel == channels_.end() || !channel->second.wanted) return std::optional<Message>();
+    auto payload = std::make_shared<std::vector<std::uint8_t>>(bytes_at(payload_at, size));
+    const auto after = bytes_at(payload_at + size, chunk.size - before.size() - size);
+    std::uint32_t crc = 0;
+    for (const std::vector<std::uint8_t>& part :
+         {std::cref(before), std::cref(std::as_const(*payload)), std::cref(after)})
+      if (!part.empty()) crc = libdeflate_crc32(crc, part.data(), part.size());  // of no bytes it would begin anew
+    check_crc(chunk, crc);
+    if (channel->second.ros1 || is_zstd(*payload)) return message_from(channel->second, entry.stamp_ns, *payload);
+    return Message{channel->second.topic.info, entry.stamp_ns, std::move(payload)};
+  }
+
+  std::optional<Message> message_of(std::span<const std::uint8_t> record, const Entry& entry) {
     Fields fields(record);
     const auto channel = channels_.find(fields.u16());
     if (channel == channels_.end() || !channel->second.wanted) return std::nullopt;
-    fields.part(20);
-    const auto payload = fields.rest();
-    const auto& ros1 = channel->second.ros1;
-    return Message{channel->second.topic.info, entry.stamp_ns,
-                   std::make_shared<const std::vector<std::uint8_t>>(
-                       ros1               ? ros1->to_cdr(payload)
-                       : is_zstd(payload) ? unpack_zstd(payload)
-                                          : std::vector<std::uint8_t>(payload.begin(), payload.end()))};
+    fields.part(kMessageHead - 2);
+    return message_from(channel->second, entry.stamp_ns, fields.rest());
+  }
+  static Message message_from(const Channel& channel, StampNs stamp_ns, std::span<const std::uint8_t> payload) {
+    return {channel.topic.info, stamp_ns,
+            std::make_shared<const std::vector<std::uint8_t>>(
+                channel.ros1       ? channel.ros1->to_cdr(payload)
+                : is_zstd(payload) ? unpack_zstd(payload)
+                                   : std::vector<std::uint8_t>(payload.begin(), payload.end()))};
   }
 
   std::filesystem::path path_;
   std::vector<std::string> wanted_;
   bool recover_;
-  std::ifstream in_;
+  PlacedFile in_;
   std::uint64_t size_ = 0;
   struct Schema {
     std::string type, text;
@@ -425,8 +524,11 @@ class McapReader final : public StorageReader {
   std::map<std::uint16_t, Channel> channels_;
   std::vector<Entry> entries_;
   std::size_t next_ = 0;
-  bool packed_ = false;  // there are zstd chunks
-  Unpacked unpacked_;
+  std::string packed_;  // how chunks are compressed, if they are
+  Buffer buffer_;       // a chunk as it stands in the file
+  std::vector<std::uint8_t> unpacked_;
+  std::uint64_t current_chunk_ = kNoChunk;
+  std::span<const std::uint8_t> current_;  // its records: in one of the two above
   std::vector<std::string> damage_;
 };
 

@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <libdeflate.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
 
+#include "bramble/bag/lz4.hpp"
+#include "bramble/bag/zstd.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/ros/messages.hpp"
 
@@ -60,7 +61,6 @@ class McapWriter final : public StorageWriter {
  public:
   McapWriter(const std::filesystem::path& file, std::string ros_distro, mcap::Compression compression)
       : file_(file), ros_distro_(std::move(ros_distro)), compression_(compression) {
-    if (compression == mcap::Compression::kLz4) fail("MCAP files are written without compression or with zstd");
     file_.append(mcap::kMagic.data(), mcap::kMagic.size());
     Bytes content;
     content.text("ros2").text("bramble");
@@ -119,52 +119,20 @@ class McapWriter final : public StorageWriter {
     chunk_end_ = first ? time : std::max(chunk_end_, time);
     index_[static_cast<std::uint16_t>(topic)].emplace_back(time, chunk_.size());
     chunk_.u8(mcap::kMessage).u64(22 + cdr.size());
-    chunk_.u16(static_cast<std::uint16_t>(topic)).u32(0).u64(time).u64(time).raw(cdr.data(), cdr.size());
+    chunk_.u16(static_cast<std::uint16_t>(topic)).u32(0).u64(time).u64(time);
     start_ = messages_ == 0 ? time : std::min(start_, time);
     end_ = messages_ == 0 ? time : std::max(end_, time);
     ++messages_;
     ++channel.messages;
+    if (compression_ == mcap::Compression::kNone && cdr.size() >= kChunkBytes) {
+      end_chunk(cdr);  // as large as a chunk: to the file without a copy
+    } else {
+      chunk_.raw(cdr.data(), cdr.size());
+    }
   }
 
   void commit() override {
-    if (chunk_.size() == 0) return;
-    const std::uint8_t* data = chunk_.data();
-    std::size_t size = chunk_.size();
-    std::string name;
-    if (compression_ == mcap::Compression::kZstd) {
-      packed_.resize(ZSTD_compressBound(size));
-      const std::size_t packed = ZSTD_compress(packed_.data(), packed_.size(), data, size, 1);
-      if (!ZSTD_isError(packed) && packed < size) {
-        data = packed_.data();
-        size = packed;
-        name = "zstd";
-      }
-    }
-    Bytes head;
-    head.u64(chunk_start_).u64(chunk_end_).u64(chunk_.size());
-    head.u32(libdeflate_crc32(0, chunk_.data(), chunk_.size())).text(name).u64(size);
-    const std::uint64_t chunk_at = file_.at();
-    Bytes record;
-    record.u8(mcap::kChunk).u64(head.size() + size).raw(head.data(), head.size());
-    file_.append(record);
-    file_.append(data, size);
-    const std::uint64_t chunk_length = file_.at() - chunk_at;
-    Bytes offsets;
-    const std::uint64_t index_at = file_.at();
-    for (const auto& [channel, entries] : index_) {
-      offsets.u16(channel).u64(file_.at());
-      Bytes index;
-      index.u16(channel).u32(static_cast<std::uint32_t>(16 * entries.size()));
-      for (const auto& [time, offset] : entries) index.u64(time).u64(offset);
-      append_record(mcap::kMessageIndex, index);
-    }
-    Bytes chunk_index;
-    chunk_index.u64(chunk_start_).u64(chunk_end_).u64(chunk_at).u64(chunk_length);
-    chunk_index.u32(static_cast<std::uint32_t>(offsets.size())).raw(offsets.data(), offsets.size());
-    chunk_index.u64(file_.at() - index_at).text(name).u64(size).u64(chunk_.size());
-    chunk_indexes_.push_back(std::move(chunk_index));
-    chunk_.clear();
-    index_.clear();
+    if (chunk_.size() > 0) end_chunk({});
   }
 
   void close(const BagMetadata& metadata) override {
@@ -232,6 +200,50 @@ class McapWriter final : public StorageWriter {
     bool written = false;
     std::uint64_t messages = 0;
   };
+  // Writes the chunk in work; `tail` is the payload of its last message where that does not stand in the chunk.
+  void end_chunk(std::span<const std::uint8_t> tail) {
+    const std::uint64_t records_size = chunk_.size() + tail.size();
+    std::span<const std::uint8_t> data(chunk_.data(), chunk_.size());
+    std::vector<std::uint8_t> packed;
+    std::string name;
+    if (compression_ != mcap::Compression::kNone) {
+      const bool zstd = compression_ == mcap::Compression::kZstd;
+      packed = zstd ? pack_zstd(data) : pack_lz4(data);
+      if (packed.size() < data.size()) {
+        data = packed;
+        name = zstd ? "zstd" : "lz4";
+      }
+    }
+    const std::uint64_t size = data.size() + tail.size();
+    std::uint32_t crc = libdeflate_crc32(0, chunk_.data(), chunk_.size());
+    if (!tail.empty()) crc = libdeflate_crc32(crc, tail.data(), tail.size());
+    Bytes head;
+    head.u64(chunk_start_).u64(chunk_end_).u64(records_size).u32(crc).text(name).u64(size);
+    const std::uint64_t chunk_at = file_.at();
+    Bytes record;
+    record.u8(mcap::kChunk).u64(head.size() + size).raw(head.data(), head.size());
+    file_.append(record);
+    file_.append(data.data(), data.size());
+    file_.append(tail.data(), tail.size());
+    const std::uint64_t chunk_length = file_.at() - chunk_at;
+    Bytes offsets;
+    const std::uint64_t index_at = file_.at();
+    for (const auto& [channel, entries] : index_) {
+      offsets.u16(channel).u64(file_.at());
+      Bytes index;
+      index.u16(channel).u32(static_cast<std::uint32_t>(16 * entries.size()));
+      for (const auto& [time, offset] : entries) index.u64(time).u64(offset);
+      append_record(mcap::kMessageIndex, index);
+    }
+    Bytes chunk_index;
+    chunk_index.u64(chunk_start_).u64(chunk_end_).u64(chunk_at).u64(chunk_length);
+    chunk_index.u32(static_cast<std::uint32_t>(offsets.size())).raw(offsets.data(), offsets.size());
+    chunk_index.u64(file_.at() - index_at).text(name).u64(size).u64(records_size);
+    chunk_indexes_.push_back(std::move(chunk_index));
+    chunk_.clear();
+    index_.clear();
+  }
+
   void append_record(mcap::Opcode opcode, const Bytes& content) {
     Bytes record;
     record.record(opcode, content);
@@ -248,7 +260,6 @@ class McapWriter final : public StorageWriter {
   Bytes chunk_;                                                                          // records of the chunk in work
   std::map<std::uint16_t, std::vector<std::pair<std::uint64_t, std::uint64_t>>> index_;  // channel → (time, offset)
   std::uint64_t chunk_start_ = 0, chunk_end_ = 0;
-  std::vector<std::uint8_t> packed_;
   std::vector<Bytes> chunk_indexes_;
   std::uint64_t messages_ = 0, start_ = 0, end_ = 0;
 };

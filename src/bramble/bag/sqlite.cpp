@@ -107,4 +107,25 @@ std::span<const std::uint8_t> SqliteStatement::blob(int column) const {
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
+SqliteBlobs::SqliteBlobs(const SqliteDatabase& database, std::string table, std::string column)
+    : database_(&database),
+      table_(std::move(table)),
+      column_(std::move(column)),
+      handle_(nullptr, sqlite3_blob_close) {}
+
+std::vector<std::uint8_t> SqliteBlobs::read(std::int64_t row) {
+  int status = handle_ ? sqlite3_blob_reopen(handle_.get(), row) : SQLITE_ABORT;
+  if (status != SQLITE_OK) {  // the first one, or the handle is spent: a failure or a change of the table ends it
+    handle_.reset();
+    sqlite3_blob* raw = nullptr;
+    status = sqlite3_blob_open(database_->get(), "main", table_.c_str(), column_.c_str(), row, 0, &raw);
+    handle_.reset(raw);
+    if (status != SQLITE_OK) database_->fail_now("read");
+  }
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(sqlite3_blob_bytes(handle_.get())));
+  if (!bytes.empty() && sqlite3_blob_read(handle_.get(), bytes.data(), static_cast<int>(bytes.size()), 0) != SQLITE_OK)
+    database_->fail_now("read");
+  return bytes;
+}
+
 }  // namespace bramble

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bramble {
 
@@ -53,6 +54,19 @@ class SqliteStatement {
  private:
   const SqliteDatabase* database_;
   std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
+};
+
+/// The blobs of one column, row by row, without SQLite's own copy of each that a statement makes.
+class SqliteBlobs {
+ public:
+  SqliteBlobs(const SqliteDatabase& database, std::string table, std::string column);
+  /// The blob (or text) of the row with this id. Throws Error.
+  std::vector<std::uint8_t> read(std::int64_t row);
+
+ private:
+  const SqliteDatabase* database_;
+  std::string table_, column_;
+  std::unique_ptr<sqlite3_blob, int (*)(sqlite3_blob*)> handle_;
 };
 
 }  // namespace bramble

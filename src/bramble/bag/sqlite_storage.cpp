@@ -163,14 +163,17 @@ class SqliteReader final : public StorageReader {
     if (!cursor_) start();
     if (!by_rows_) {
       if (!cursor_->step()) return std::nullopt;
-      return make_message(topic_of_row_.at(cursor_->integer(0)), cursor_->integer(1), cursor_->blob(2));
+      return make_message(topic_of_row_.at(cursor_->integer(0)), cursor_->integer(1),
+                          payloads_->read(cursor_->integer(2)));
     }
     while (next_row_ < rows_.size()) {
       const Row& row = rows_[next_row_++];
       try {
         cursor_->reset();
         cursor_->bind(1, row.id);
-        if (cursor_->step()) return make_message(topic_of_row_.at(row.topic), row.stamp_ns, cursor_->blob(0));
+        if (cursor_->step())
+          return make_message(topic_of_row_.at(row.topic), row.stamp_ns,
+                              {cursor_->blob(0).begin(), cursor_->blob(0).end()});
         ++lost_rows_;
       } catch (const Error&) {
         if (!recover_) throw;
@@ -300,10 +303,11 @@ class SqliteReader final : public StorageReader {
     } else {
       cursor_ = std::make_unique<SqliteStatement>(
           *database_,
-          fmt::format("SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({}) AND timestamp >= ? "
+          fmt::format("SELECT topic_id, timestamp, id FROM messages WHERE topic_id IN ({}) AND timestamp >= ? "
                       "ORDER BY timestamp, id",
                       ids));
       cursor_->bind(1, std::numeric_limits<StampNs>::min());
+      payloads_ = std::make_unique<SqliteBlobs>(*database_, "messages", "data");
     }
   }
 
@@ -331,17 +335,17 @@ class SqliteReader final : public StorageReader {
     std::sort(rows_.begin(), rows_.end());
   }
 
-  static Message make_message(const TopicInfo& topic, StampNs stamp_ns, std::span<const std::uint8_t> bytes) {
-    return {topic, stamp_ns,
-            std::make_shared<const std::vector<std::uint8_t>>(
-                is_zstd(bytes) ? unpack_zstd(bytes) : std::vector<std::uint8_t>(bytes.begin(), bytes.end()))};
+  static Message make_message(const TopicInfo& topic, StampNs stamp_ns, std::vector<std::uint8_t> bytes) {
+    if (is_zstd(bytes)) bytes = unpack_zstd(bytes);
+    return {topic, stamp_ns, std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes))};
   }
 
   std::vector<std::string> wanted_;
   bool recover_;
   std::unique_ptr<SqliteDatabase> database_;
   std::unique_ptr<SqliteStatement> cursor_;  // all messages in order, or (by rows) one message by its id
-  std::vector<Row> rows_;                    // the order, where the time index cannot give it
+  std::unique_ptr<SqliteBlobs> payloads_;
+  std::vector<Row> rows_;  // the order, where the time index cannot give it
   std::size_t next_row_ = 0;
   bool by_rows_ = false;
   std::uint64_t lost_rows_ = 0;
