@@ -108,12 +108,14 @@ class Network(Module):
                 y = norm(self.conv(y, name + "_project_conv"), name + "_bn2")
                 x = x + y if x.shape == y.shape else y
                 block += 1
+            if stage == 0:
+                half = x
             if stage == 1:
                 quarter = x
-        return quarter, x
+        return half, quarter, x
 
     def forward(self, x):
-        f4, f16 = self.features(x)
+        f2, f4, f16 = self.features(x)
         pool = self.unit(f16.mean((2, 3), keepdim=True), "aspp.pool").expand(-1, -1, *f16.shape[2:])
         branches = [pool, self.unit(f16, "aspp.point")]
         branches += [self.separable(f16, f"aspp.rate{rate}", rate) for rate in (6, 12, 18)]
@@ -123,9 +125,12 @@ class Network(Module):
         centres = x.flatten(2) @ share.transpose(1, 2) / (share.sum(2).unsqueeze(1) + 1e-6)
         attended = (centres @ share).view_as(x)
         y = self.separable(torch.cat([x, self.unit(attended, "acf.attend")], 1), "acf.fuse")
-        if self.decoder == "skip4":
+        if self.decoder != "none":
             high = F.interpolate(self.unit(y, "decoder.high"), size=f4.shape[2:], mode="bilinear", align_corners=False)
             y = self.separable(torch.cat([high, self.unit(f4, "decoder.low")], 1), "decoder.refine")
+        if self.decoder == "skip2":
+            high = F.interpolate(self.unit(y, "decoder.half_high"), size=f2.shape[2:], mode="bilinear", align_corners=False)
+            y = self.separable(torch.cat([high, self.unit(f2, "decoder.half_low")], 1), "decoder.half_refine")
         return F.conv2d(y, self.get("classifier.weight"), self.get("classifier.bias"))
 
 

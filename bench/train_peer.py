@@ -78,18 +78,22 @@ class Backbone(nn.Module):
                 blocks.append(Block(channels, width, KERNELS[stage], STRIDES[stage] if repeat == 0 else 1, dilation,
                                     1 if stage == 0 else 6))
                 channels = width
+            if stage == 0:
+                self.half_block = len(blocks) - 1
             if stage == 1:
                 self.quarter_block = len(blocks) - 1
         self._blocks = nn.ModuleList(blocks)
-        self.quarter_channels, self.channels = WIDTHS[variant][1], channels
+        self.half_channels, self.quarter_channels, self.channels = *WIDTHS[variant][:2], channels
 
     def forward(self, x):
         x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         for i, block in enumerate(self._blocks):
             x = block(x)
+            if i == self.half_block:
+                half = x
             if i == self.quarter_block:
                 quarter = x
-        return quarter, x
+        return half, quarter, x
 
 
 class Point(nn.Module):
@@ -122,15 +126,18 @@ class AcfNet(nn.Module):
                                    "project": Point(5 * 256, 256)})
         self.coarse = nn.Conv2d(256, classes, 1)
         self.acf = nn.ModuleDict({"attend": Point(256, 256), "fuse": Separable(512, 256)})
-        self.decoder = None
-        if decoder == "skip4":
-            self.decoder = nn.ModuleDict({"high": Point(256, 64), "low": Point(self.backbone.quarter_channels, 32),
-                                          "refine": Separable(96, 64)})
-        self.classifier = nn.Conv2d(64 if self.decoder else 256, classes, 1)
+        self.decoder, channels = None, 256
+        if decoder != "none":
+            self.decoder, channels = nn.ModuleDict({"high": Point(256, 64), "low": Point(self.backbone.quarter_channels, 32),
+                                                    "refine": Separable(96, 64)}), 64
+        if decoder == "skip2":
+            self.decoder["half_high"], self.decoder["half_low"] = Point(64, 32), Point(self.backbone.half_channels, 16)
+            self.decoder["half_refine"], channels = Separable(48, 32), 32
+        self.classifier = nn.Conv2d(channels, classes, 1)
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x):
-        f4, f16 = self.backbone(x)
+        f2, f4, f16 = self.backbone(x)
         pool = self.aspp["pool"](f16.mean((2, 3), keepdim=True)).expand(-1, -1, *f16.shape[2:])
         branches = [pool] + [self.aspp[name](f16) for name in ("point", "rate6", "rate12", "rate18")]
         x = self.dropout(self.aspp["project"](torch.cat(branches, 1)))
@@ -142,6 +149,9 @@ class AcfNet(nn.Module):
         if self.decoder:
             high = F.interpolate(self.decoder["high"](y), size=f4.shape[2:], mode="bilinear", align_corners=False)
             y = self.decoder["refine"](torch.cat([high, self.decoder["low"](f4)], 1))
+        if self.decoder and "half_refine" in self.decoder:
+            high = F.interpolate(self.decoder["half_high"](y), size=f2.shape[2:], mode="bilinear", align_corners=False)
+            y = self.decoder["half_refine"](torch.cat([high, self.decoder["half_low"](f2)], 1))
         return self.classifier(y), coarse
 
 

@@ -54,7 +54,7 @@ void add_train_command(CLI::App& app, CommonOptions& common) {
   model->add_option("--model", train_options.architecture, "acfnet, deeplabv3plus or lraspp")->capture_default_str();
   model->add_option("--backbone", train_options.backbone, "efficientnet-lite0 to -lite4, efficientnet-b0 to -b7")
       ->capture_default_str();
-  model->add_option("--decoder", train_options.decoder, "acfnet: skip4 or none");
+  model->add_option("--decoder", train_options.decoder, "acfnet: skip2, skip4 or none");
   model->add_option("--output-stride", train_options.output_stride, "8 or 16")->capture_default_str();
   model
       ->add_option(

@@ -131,6 +131,7 @@ TEST(OnnxExport, IsTheSameFunctionInOpenVino) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, Engines,
                          testing::Values(Case{"efficientnet-lite0", "skip4", 256, 192},
+                                         Case{"efficientnet-lite0", "skip2", 256, 192},
                                          Case{"efficientnet-lite0", "none", 160, 112},
                                          Case{"efficientnet-lite1", "skip4", 160, 112},
                                          Case{"efficientnet-lite2", "skip4", 160, 112}));

@@ -106,9 +106,11 @@ class Network:
             y = relu6(n(y, name + "_bn1"))
             y = n(conv(y, w(name + "_project_conv", channels, middle, 1, 1)), name + "_bn2")
             x = y + x if stride == 1 and channels == x.shape[0] else y
+            if i == 0:
+                half = x
             if i == 2:
                 quarter = x
-        return quarter, x
+        return half, quarter, x
 
     def point(self, x, name, channels):
         return np.maximum(self.norm(conv(x, self.tensor(f"{name}.conv.weight", (channels, x.shape[0], 1, 1))), name + ".bn", 1e-5), 0)
@@ -123,7 +125,7 @@ class Network:
         return conv(x, self.tensor(name + ".weight", (channels, x.shape[0], 1, 1))) + self.tensor(name + ".bias", (channels,))[:, None, None]
 
     def __call__(self, x, classes, decoder):
-        f4, f16 = self.backbone(x)
+        f2, f4, f16 = self.backbone(x)
         pooled = np.broadcast_to(self.point(f16.mean((1, 2), keepdims=True), "aspp.pool", 256), (256, *f16.shape[1:]))
         branches = [pooled, self.point(f16, "aspp.point", 256)]
         branches += [self.separable(f16, f"aspp.rate{rate}", 256, rate) for rate in (6, 12, 18)]
@@ -131,9 +133,12 @@ class Network:
         coarse = self.biased(x, "coarse", classes)
         attend = self.point(acf(x, coarse), "acf.attend", 256)
         y = self.separable(np.concatenate([x, attend]), "acf.fuse", 256)
-        if decoder == "skip4":
+        if decoder != "none":
             high = resize(self.point(y, "decoder.high", 64), *f4.shape[1:])
             y = self.separable(np.concatenate([high, self.point(f4, "decoder.low", 32)]), "decoder.refine", 64)
+        if decoder == "skip2":
+            high = resize(self.point(y, "decoder.half_high", 32), *f2.shape[1:])
+            y = self.separable(np.concatenate([high, self.point(f2, "decoder.half_low", 16)]), "decoder.half_refine", 32)
         return coarse, self.biased(y, "classifier", classes)
 
 
@@ -153,7 +158,7 @@ class Family(Network):
         self.variant, self.stride, self.symmetric, self.epsilon = variant, stride, symmetric, epsilon
 
     def features(self, x, prefix="backbone."):
-        """Features at a quarter, an eighth and the output stride."""
+        """Features at a half, a quarter, an eighth and the output stride."""
         lite, (width, depth) = self.variant.startswith("lite"), self.SCALES[self.variant]
 
         def scaled(channels):
@@ -189,7 +194,7 @@ class Family(Network):
                 dilation = 2 * dilation if keep else dilation
                 if dilation == 1:
                     kept[resolution] = x
-        return kept[4], kept[8], x
+        return kept[2], kept[4], kept[8], x
 
     def aspp(self, x):
         pooled = np.broadcast_to(self.point(x.mean((1, 2), keepdims=True), "aspp.pool", 256), (256, *x.shape[1:]))
@@ -198,22 +203,24 @@ class Family(Network):
         return self.point(np.concatenate(branches), "aspp.project", 256)
 
     def acfnet(self, picture, classes):
-        f4, _, deep = self.features(picture)
+        f2, f4, _, deep = self.features(picture)
         x = self.aspp(deep)
         attend = self.point(acf(x, self.biased(x, "coarse", classes)), "acf.attend", 256)
         y = self.separable(np.concatenate([x, attend]), "acf.fuse", 256)
         high = resize(self.point(y, "decoder.high", 64), *f4.shape[1:])
         y = self.separable(np.concatenate([high, self.point(f4, "decoder.low", 32)]), "decoder.refine", 64)
+        high = resize(self.point(y, "decoder.half_high", 32), *f2.shape[1:])
+        y = self.separable(np.concatenate([high, self.point(f2, "decoder.half_low", 16)]), "decoder.half_refine", 32)
         return self.biased(y, "classifier", classes)
 
     def deeplabv3plus(self, picture, classes):
-        f4, _, deep = self.features(picture)
+        _, f4, _, deep = self.features(picture)
         y = np.concatenate([resize(self.aspp(deep), *f4.shape[1:]), self.point(f4, "decoder.low", 48)])
         y = self.separable(self.separable(y, "decoder.refine1", 256), "decoder.refine2", 256)
         return self.biased(y, "classifier", classes)
 
     def lraspp(self, picture, classes):
-        _, f8, deep = self.features(picture)
+        _, _, f8, deep = self.features(picture)
         gate = sigmoid(conv(deep.mean((1, 2), keepdims=True), self.tensor("head.scale.weight", (128, deep.shape[0], 1, 1))))
         x = resize(self.point(deep, "head.high", 128) * gate, *f8.shape[1:])
         return self.biased(f8, "head.low_classifier", classes) + self.biased(x, "head.high_classifier", classes)
@@ -280,14 +287,14 @@ def main():
     results["acf.features"] = acf(x.astype(np.float32).astype(np.float64), coarse.astype(np.float32).astype(np.float64))
 
     picture = uniform("picture", 3 * 96 * 128).reshape(3, 96, 128)
-    for decoder in ("skip4", "none"):
+    for decoder in ("skip4", "skip2", "none"):
         results[f"{decoder}.coarse"], results[f"{decoder}.logits"] = Network(made_up)(picture, 5, decoder)
 
     small = uniform("small", 3 * 48 * 64).reshape(3, 48, 64)
     for variant, stride, symmetric, epsilon in FEATURES:
         network = Family(made_up, variant, stride, symmetric, epsilon)
         name = f"{variant}.os{stride}.{'symmetric' if symmetric else 'same'}"
-        for part, values in zip(("quarter", "eighth", "deep"), network.features(small)):
+        for part, values in zip(("quarter", "eighth", "deep"), network.features(small)[1:]):
             results[f"{name}.{part}"] = values if part == "deep" else values[::8]  # some channels say enough
     for architecture, variant, stride in HEADS:
         logits = getattr(Family(made_up, variant, stride), architecture)(small, 5)
@@ -296,7 +303,7 @@ def main():
     pretrained = read_pth(options.weights)
     network = Network(lambda name, shape: pretrained[name].astype(np.float64).reshape(shape))
     smooth = resize(uniform("smooth", 3 * 6 * 8).reshape(3, 6, 8), 48, 64)
-    results["lite0.quarter"], results["lite0.sixteenth"] = network.backbone(smooth, prefix="")
+    _, results["lite0.quarter"], results["lite0.sixteenth"] = network.backbone(smooth, prefix="")
     results["lite0.sums"] = np.array([[values.astype(np.float64).sum(), np.abs(values.astype(np.float64)).sum()]
                                       for name, values in sorted(pretrained.items()) if values.dtype == np.float32])
     for name, values in results.items():

@@ -28,7 +28,7 @@ ModelInfo load_model_info(const fs::path& folder) {
   root.get("output_stride", info.output_stride, 8, 16);
   if (info.output_stride != 8 && info.output_stride != 16)
     root.complain("output_stride", fmt::format("{} is neither 8 nor 16", info.output_stride));
-  root.get("decoder", info.decoder, {"skip4", "skip8", "none"});
+  root.get("decoder", info.decoder, {"skip4", "skip2", "skip8", "none"});
   root.get("backbone_padding", info.backbone_padding, {"same", "symmetric"});
   root.get("backbone_epsilon", info.backbone_epsilon, 1e-8, 1.0);
   root.get("classes", classes, 1, 255);

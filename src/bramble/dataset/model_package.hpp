@@ -16,7 +16,7 @@ struct ModelInfo {
   std::string architecture = "acfnet";          ///< acfnet, deeplabv3plus or lraspp
   std::string backbone = "efficientnet-lite0";  ///< -lite0 … -lite4, -b0 … -b7
   int output_stride = 16;                       ///< 8 or 16
-  std::string decoder = "skip4";                ///< acfnet: skip4 or none; deeplabv3plus: skip4; lraspp: skip8
+  std::string decoder = "skip4";                ///< acfnet: skip4, skip2 or none; deeplabv3plus: skip4; lraspp: skip8
   std::string backbone_padding = "same";        ///< same (TensorFlow's) or symmetric
   double backbone_epsilon = 1e-3;               ///< of the backbone's batch norms
   int width = 512, height = 384;                ///< input, pixels; multiples of 16

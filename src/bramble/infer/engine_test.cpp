@@ -24,7 +24,7 @@ class EngineTest : public testing::Test {
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("bramble_engine_" + std::to_string(getpid()));
     fs::remove_all(folder_);
-    plain::Network(made_up_).logits(plain::Planes(3, kHeight, kWidth), 3, true);
+    plain::Network(made_up_).logits(plain::Planes(3, kHeight, kWidth), 3, "skip4");
     write(tensors());
     picture_ = ImageU8(kWidth, kHeight, 3);
     Random random(4, stream_of("picture"));
@@ -69,7 +69,7 @@ TEST_F(EngineTest, LabelsAreThoseOfThePlainNetwork) {
   for (int c = 0; c < 3; ++c)
     for (int v = 0; v < kHeight; ++v)
       for (int u = 0; u < kWidth; ++u) image.at(c, v, u) = (picture_.at(u, v)[c] - 127.0) / 128.0;
-  const plain::Planes logits = plain::Network(made_up_).logits(image, 3, true);
+  const plain::Planes logits = plain::Network(made_up_).logits(image, 3, ModelInfo().decoder);
   const plain::Planes full = plain::Network::resize(logits, kHeight, kWidth);
   const ImageU8 labels = Engine::open(folder_)->segment(picture_);
   int close_calls = 0;

@@ -84,6 +84,16 @@ Node quantized_weights(const ov::Shape& shape, const std::vector<float>& values)
   return std::make_shared<op::FakeQuantize>(constant(shape, values), from, to, from, to, 255)->output(0);
 }
 
+/// Bilinear with half-pixel centres, to the height and width of `like`.
+Node resize_like(const Node& x, const Node& like) {
+  const ov::Shape& size = like.get_shape();
+  op::Interpolate::InterpolateAttrs bilinear;
+  bilinear.mode = op::Interpolate::InterpolateMode::LINEAR_ONNX;
+  bilinear.shape_calculation_mode = op::Interpolate::ShapeCalcMode::SIZES;
+  bilinear.coordinate_transformation_mode = op::Interpolate::CoordinateTransformMode::HALF_PIXEL;
+  return std::make_shared<op::Interpolate>(x, shape_of({size[2], size[3]}), indices({2, 3}), bilinear)->output(0);
+}
+
 Node relu(const Node& x) { return std::make_shared<op::Relu>(x)->output(0); }
 
 Node add_bias(const Node& x, const std::vector<float>& bias) {
@@ -229,6 +239,7 @@ NetworkGraph::Features NetworkGraph::backbone(const Node& image, const std::stri
       x = conv_bn(x, prefix + "_project_conv", prefix + "_bn2", project);
       if (input.get_shape() == x.get_shape()) x = std::make_shared<op::Add>(x, input)->output(0);
     }
+    if (stage == 0) features.half = x;
     if (stage == 1) features.quarter = x;
   }
   features.sixteenth = x;
@@ -269,18 +280,17 @@ Node NetworkGraph::acf(const Node& x, const Node& coarse) {
 }
 
 Node NetworkGraph::decode(const Node& y, const Node& f4) {
-  const ov::Shape& fine = f4.get_shape();
   const Node high = conv_bn(y, "decoder.high.conv", "decoder.high.bn", {.out_channels = 64});
-  op::Interpolate::InterpolateAttrs bilinear;
-  bilinear.mode = op::Interpolate::InterpolateMode::LINEAR_ONNX;
-  bilinear.shape_calculation_mode = op::Interpolate::ShapeCalcMode::SIZES;
-  bilinear.coordinate_transformation_mode = op::Interpolate::CoordinateTransformMode::HALF_PIXEL;
-  const auto larger = std::make_shared<op::Interpolate>(
-      high, indices({static_cast<std::int64_t>(fine[2]), static_cast<std::int64_t>(fine[3])}), indices({2, 3}),
-      bilinear);  // [N, 64, H/4, W/4]
   const Node low = conv_bn(f4, "decoder.low.conv", "decoder.low.bn", {.out_channels = 32});
-  const auto both = std::make_shared<op::Concat>(ov::OutputVector{larger->output(0), low}, 1);  // [N, 96, H/4, W/4]
+  const auto both = std::make_shared<op::Concat>(ov::OutputVector{resize_like(high, f4), low}, 1);  // [N, 96, H/4, W/4]
   return separable(both->output(0), "decoder.refine", 64, 1);
+}
+
+Node NetworkGraph::decode_half(const Node& y, const Node& f2) {
+  const Node high = conv_bn(y, "decoder.half_high.conv", "decoder.half_high.bn", {.out_channels = 32});
+  const Node low = conv_bn(f2, "decoder.half_low.conv", "decoder.half_low.bn", {.out_channels = 16});
+  const auto both = std::make_shared<op::Concat>(ov::OutputVector{resize_like(high, f2), low}, 1);  // [N, 48, H/2, W/2]
+  return separable(both->output(0), "decoder.half_refine", 32, 1);
 }
 
 std::shared_ptr<ov::Model> NetworkGraph::build(const NetworkShape& shape) {
@@ -309,10 +319,11 @@ std::shared_ptr<ov::Model> NetworkGraph::build(const NetworkShape& shape) {
   const Node pyramid = aspp(features.sixteenth);
   const Node coarse = conv_bias(pyramid, "coarse", shape.class_count);
   Node y = acf(pyramid, coarse);
-  if (shape.decoder == "skip4") {
+  if (shape.decoder == "skip4" || shape.decoder == "skip2") {
     y = decode(y, features.quarter);
+    if (shape.decoder == "skip2") y = decode_half(y, features.half);
   } else if (shape.decoder != "none") {
-    fail("model: decoder «{}» is unknown; there are skip4 and none", shape.decoder);
+    fail("model: decoder «{}» is unknown; there are skip4, skip2 and none", shape.decoder);
   }
   const Node logits = conv_bias(y, "classifier", shape.class_count);
   const auto result = std::make_shared<op::Result>(logits);

@@ -24,7 +24,7 @@ using TensorLookup = std::function<TensorView(const std::string& name, const std
 /// What of a network is not in its tensors.
 struct NetworkShape {
   std::string backbone = "efficientnet-lite0";  ///< efficientnet-lite0, -lite1 or -lite2
-  std::string decoder = "skip4";                ///< skip4 or none
+  std::string decoder = "skip4";                ///< skip4, skip2 or none
   int width = 0;                                ///< input, pixels; multiples of 16
   int height = 0;
   int class_count = 0;
@@ -52,14 +52,15 @@ class NetworkGraph {
       : lookup_(std::move(lookup)), ranges_(std::move(ranges)) {}
 
   /// The whole network: input «picture» [N, height, width, picture_channels] uint8, output «logits» [N, K, h, w] with
-  /// h, w a quarter (skip4) or a sixteenth (none) of the input. Throws Error naming a tensor that is missing or has
-  /// another shape than the network needs, or the convolution that has no range while others have.
+  /// h, w a quarter (skip4), a half (skip2) or a sixteenth (none) of the input. Throws Error naming a tensor that is
+  /// missing or has another shape than the network needs, or the convolution that has no range while others have.
   std::shared_ptr<ov::Model> build(const NetworkShape& shape);
 
   /// The inputs of all convolutions that can compute in 8 bits, as built so far: what to calibrate.
   const std::map<std::string, Node>& quantizable() const { return quantizable_; }
 
   struct Features {
+    Node half;       // f2  [1, 16, H/2, W/2]
     Node quarter;    // f4  [1, 24, H/4, W/4]
     Node sixteenth;  // f16 [1, 320, H/16, W/16]
   };
@@ -71,6 +72,8 @@ class NetworkGraph {
   Node acf(const Node& x, const Node& coarse);
   /// Decoder with skip at a quarter: y [1, 256, h, w], f4 -> [1, 64, H/4, W/4].
   Node decode(const Node& y, const Node& f4);
+  /// The same at a half, after the one above: y [1, 64, H/4, W/4], f2 -> [1, 32, H/2, W/2].
+  Node decode_half(const Node& y, const Node& f2);
 
   /// Convolution `conv` + batch norm `bn` (names without «.weight») + activation. The kernel size comes from the
   /// tensor.

@@ -136,7 +136,7 @@ TEST_P(WholeNetwork, AgreesWithPlainLoopsForBothOrdersOfBytes) {
       image.data[std::size_t(c) * kWidth * kHeight + i] =
           (rgb[std::size_t(i) * 3 + c] / 255.0 - shape.mean[c]) / shape.stddev[c];
   plain::Tensors tensors;
-  const Planes expected = plain::Network(tensors).logits(image, kClasses, std::string(GetParam()) == "skip4");
+  const Planes expected = plain::Network(tensors).logits(image, kClasses, GetParam());
 
   for (const int channels : {3, 4}) {
     shape.picture_channels = channels;
@@ -156,7 +156,7 @@ TEST_P(WholeNetwork, AgreesWithPlainLoopsForBothOrdersOfBytes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Decoders, WholeNetwork, testing::Values("skip4", "none"));
+INSTANTIATE_TEST_SUITE_P(Decoders, WholeNetwork, testing::Values("skip4", "skip2", "none"));
 
 TEST(NetworkGraph, NamesATensorOfAnotherShape) {
   plain::Tensors tensors;

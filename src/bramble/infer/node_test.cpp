@@ -32,7 +32,7 @@ class NodeTest : public testing::Test {
     folder_ = fs::temp_directory_path() / ("bramble_node_" + std::to_string(getpid()));
     fs::remove_all(folder_);
     plain::Tensors tensors;
-    plain::Network(tensors).logits(plain::Planes(3, kHeight, kWidth), 3, false);
+    plain::Network(tensors).logits(plain::Planes(3, kHeight, kWidth), 3, "none");
     TensorMap map;
     for (const auto& [name, entry] : tensors.all()) map[name] = {entry.shape, entry.values};
     ModelInfo info;

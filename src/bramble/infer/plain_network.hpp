@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "bramble/core/random.hpp"
@@ -156,12 +157,13 @@ class Network {
   }
 
   /// EfficientNet-Lite0, block by block: {kernel, stride, dilation, out channels}.
-  std::pair<Planes, Planes> backbone(const Planes& image) {
+  std::tuple<Planes, Planes, Planes> backbone(const Planes& image) {
     static constexpr int kBlocks[16][4] = {{3, 1, 1, 16},  {3, 2, 1, 24},  {3, 1, 1, 24},  {5, 2, 1, 40},
                                            {5, 1, 1, 40},  {3, 2, 1, 80},  {3, 1, 1, 80},  {3, 1, 1, 80},
                                            {5, 1, 1, 112}, {5, 1, 1, 112}, {5, 1, 1, 112}, {5, 1, 1, 192},
                                            {5, 1, 2, 192}, {5, 1, 2, 192}, {5, 1, 2, 192}, {3, 1, 2, 320}};
     Planes x = conv_norm(image, "backbone._conv_stem", "backbone._bn0", 32, 3, 2, 1, false, 1e-3, Act::kRelu6);
+    Planes half;
     Planes quarter;
     for (int block = 0; block < 16; ++block) {
       const auto [kernel, stride, dilation, out] = kBlocks[block];
@@ -175,9 +177,10 @@ class Network {
       if (stride == 1 && x.channels == out)
         for (std::size_t i = 0; i < y.data.size(); ++i) y.data[i] += x.data[i];
       x = y;
+      if (block == 0) half = x;
       if (block == 2) quarter = x;
     }
-    return {quarter, x};
+    return {half, quarter, x};
   }
 
   Planes aspp(const Planes& f) {
@@ -236,13 +239,23 @@ class Network {
     return separable(concat({&high, &low}), "decoder.refine", 64, 1);
   }
 
+  Planes decode_half(const Planes& y, const Planes& f2) {
+    const Planes high =
+        resize(conv_norm(y, "decoder.half_high.conv", "decoder.half_high.bn", 32, 1, 1, 1, false, 1e-5, Act::kRelu),
+               f2.height, f2.width);
+    const Planes low =
+        conv_norm(f2, "decoder.half_low.conv", "decoder.half_low.bn", 16, 1, 1, 1, false, 1e-5, Act::kRelu);
+    return separable(concat({&high, &low}), "decoder.half_refine", 32, 1);
+  }
+
   /// image: normalised planes -> logits
-  Planes logits(const Planes& image, int classes, bool skip) {
-    const auto [quarter, sixteenth] = backbone(image);
+  Planes logits(const Planes& image, int classes, const std::string& decoder) {
+    const auto [half, quarter, sixteenth] = backbone(image);
     const Planes x = aspp(sixteenth);
     const Planes coarse = conv(x, "coarse", classes, 1, 1, 1, false, true);
     Planes y = acf(x, coarse);
-    if (skip) y = decode(y, quarter);
+    if (decoder != "none") y = decode(y, quarter);
+    if (decoder == "skip2") y = decode_half(y, half);
     return conv(y, "classifier", classes, 1, 1, 1, false, true);
   }
 

@@ -19,20 +19,29 @@ AcfNetImpl::AcfNetImpl(const std::string& backbone, const std::string& decoder, 
     : AcfNetImpl(BackboneOptions{.name = backbone}, decoder, classes) {}
 
 AcfNetImpl::AcfNetImpl(const BackboneOptions& backbone, const std::string& decoder, int classes) {
-  if (decoder != "skip4" && decoder != "none") fail("unknown decoder '{}'; there are skip4 and none", decoder);
+  if (decoder != "skip4" && decoder != "skip2" && decoder != "none")
+    fail("unknown decoder '{}'; there are skip4, skip2 and none", decoder);
   backbone_ = register_module("backbone", EfficientNet(backbone));
   aspp_ = register_module("aspp", Aspp(backbone_->deep_channels(), backbone.output_stride));
   coarse_ = register_module("coarse", BiasedConv(kHeadChannels, classes));
   auto acf = register_module("acf", ModuleGroup());
   attend_ = acf->add("attend", PointConv(kHeadChannels, kHeadChannels));
   fuse_ = acf->add("fuse", SeparableConv(2 * kHeadChannels, kHeadChannels, 1));
-  if (decoder == "skip4") {
+  int channels = kHeadChannels;
+  if (decoder != "none") {
     auto group = register_module("decoder", ModuleGroup());
     high_ = group->add("high", PointConv(kHeadChannels, 64));
     low_ = group->add("low", PointConv(backbone_->quarter_channels(), 32));
     refine_ = group->add("refine", SeparableConv(96, 64, 1));
+    channels = 64;
+    if (decoder == "skip2") {
+      half_high_ = group->add("half_high", PointConv(64, 32));
+      half_low_ = group->add("half_low", PointConv(backbone_->half_channels(), 16));
+      half_refine_ = group->add("half_refine", SeparableConv(48, 32, 1));
+      channels = 32;
+    }
   }
-  classifier_ = register_module("classifier", BiasedConv(decoder == "skip4" ? 64 : kHeadChannels, classes));
+  classifier_ = register_module("classifier", BiasedConv(channels, classes));
 }
 
 AcfNetImpl::Output AcfNetImpl::forward(const torch::Tensor& input) {
@@ -46,6 +55,8 @@ AcfNetImpl::Output AcfNetImpl::forward(const torch::Tensor& input) {
   y = torch::dropout(y, 0.1, is_training());
   // 3. Detail.
   if (!high_.is_empty()) y = refine_(torch::cat({resize_like(high_(y), features.quarter), low_(features.quarter)}, 1));
+  if (!half_high_.is_empty())
+    y = half_refine_(torch::cat({resize_like(half_high_(y), features.half), half_low_(features.half)}, 1));
   out.logits = classifier_(y);
   return out;
 }

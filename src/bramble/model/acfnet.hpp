@@ -15,10 +15,10 @@ namespace bramble {
 torch::Tensor attentional_class_features(const torch::Tensor& x, const torch::Tensor& coarse);
 
 /// ACF-Net on an EfficientNet backbone: ASPP, coarse map, attentional class features, and a light decoder that brings
-/// in the features at a quarter of the resolution (after DeepLabV3+). Tensor names: docs/model_package.md.
+/// in the features at a quarter of the resolution (after DeepLabV3+), and (skip2) at a half. Tensor names: docs/model_package.md.
 class AcfNetImpl : public SegmenterImpl {
  public:
-  /// decoder: skip4 or none.
+  /// decoder: skip4, skip2 or none.
   AcfNetImpl(const BackboneOptions& backbone, const std::string& decoder, int classes);
   AcfNetImpl(const std::string& backbone, const std::string& decoder, int classes);
   Output forward(const torch::Tensor& x) override;
@@ -28,8 +28,8 @@ class AcfNetImpl : public SegmenterImpl {
  private:
   EfficientNet backbone_{nullptr};
   Aspp aspp_{nullptr};
-  PointConv attend_{nullptr}, high_{nullptr}, low_{nullptr};
-  SeparableConv fuse_{nullptr}, refine_{nullptr};
+  PointConv attend_{nullptr}, high_{nullptr}, low_{nullptr}, half_high_{nullptr}, half_low_{nullptr};
+  SeparableConv fuse_{nullptr}, refine_{nullptr}, half_refine_{nullptr};
   BiasedConv coarse_{nullptr}, classifier_{nullptr};
 };
 TORCH_MODULE(AcfNet);

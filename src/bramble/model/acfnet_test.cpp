@@ -189,7 +189,7 @@ void fill_with_made_up(torch::nn::Module& network) {
 TEST(AcfNet, AgreesWithPython) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor picture = made_up("picture", {1, 3, 96, 128});
-  for (const std::string decoder : {"skip4", "none"}) {
+  for (const std::string decoder : {"skip4", "skip2", "none"}) {
     AcfNet network("efficientnet-lite0", decoder, 5);
     fill_with_made_up(*network);
     network->eval();

@@ -189,6 +189,10 @@ EfficientNetImpl::EfficientNetImpl(const BackboneOptions& options)
       channels = out;
       if (keep) dilation *= 2;  // from the next block on
       const int index = static_cast<int>(blocks_->size()) - 1;
+      if (resolution == 2) {
+        half_block_ = index;
+        half_channels_ = channels;
+      }
       if (resolution == 4) {
         quarter_block_ = index;
         quarter_channels_ = channels;
@@ -207,6 +211,7 @@ EfficientNetImpl::Features EfficientNetImpl::forward(const torch::Tensor& x) {
   torch::Tensor y = activate(stem_bn_(stem_(x)), lite_);  // [N, 32, H/2, W/2]
   for (std::size_t i = 0; i < blocks_->size(); ++i) {
     y = blocks_[i]->as<InvertedResidual>()->forward(y);
+    if (static_cast<int>(i) == half_block_) features.half = y;
     if (static_cast<int>(i) == quarter_block_) features.quarter = y;
     if (static_cast<int>(i) == eighth_block_) features.eighth = y;
   }

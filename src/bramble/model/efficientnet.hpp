@@ -62,12 +62,14 @@ class EfficientNetImpl : public torch::nn::Module {
   /// Throws Error for an unknown name or output stride.
   explicit EfficientNetImpl(const BackboneOptions& options);
   struct Features {
+    torch::Tensor half;     // [N, half_channels(), H/2, W/2]
     torch::Tensor quarter;  // [N, quarter_channels(), H/4, W/4]
     torch::Tensor eighth;   // [N, eighth_channels(), H/8, W/8]
     torch::Tensor deep;     // [N, deep_channels(), H/os, W/os]
   };
   /// x: [N, 3, H, W], normalised; H and W multiples of 16.
   Features forward(const torch::Tensor& x);
+  int half_channels() const { return half_channels_; }
   int quarter_channels() const { return quarter_channels_; }
   int eighth_channels() const { return eighth_channels_; }
   int deep_channels() const { return deep_channels_; }
@@ -79,8 +81,8 @@ class EfficientNetImpl : public torch::nn::Module {
   torch::nn::BatchNorm2d stem_bn_{nullptr};
   bool lite_ = true;
   int output_stride_ = 16;
-  int quarter_block_ = 0, eighth_block_ = 0;
-  int quarter_channels_ = 0, eighth_channels_ = 0, deep_channels_ = 0;
+  int half_block_ = 0, quarter_block_ = 0, eighth_block_ = 0;
+  int half_channels_ = 0, quarter_channels_ = 0, eighth_channels_ = 0, deep_channels_ = 0;
 };
 TORCH_MODULE(EfficientNet);
 

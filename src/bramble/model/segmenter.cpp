@@ -22,7 +22,7 @@ const std::vector<std::string>& architecture_names() {
 }
 
 std::vector<std::string> decoders_of(const std::string& architecture) {
-  if (architecture == "acfnet") return {"skip4", "none"};
+  if (architecture == "acfnet") return {"skip2", "skip4", "none"};
   if (architecture == "deeplabv3plus") return {"skip4"};
   if (architecture == "lraspp") return {"skip8"};
   const std::string near = nearest_word(architecture, architecture_names());

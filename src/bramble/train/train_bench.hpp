@@ -7,7 +7,7 @@ namespace bramble {
 
 struct TrainBenchOptions {
   std::string backbone = "efficientnet-lite0";
-  std::string decoder = "skip4";
+  std::string decoder = "skip2";
   int width = 256, height = 192;
   int batch = 8;
   int classes = 7;

@@ -67,7 +67,7 @@ TrainConfig load_train_config(const std::filesystem::path& file, const TrainConf
   YamlBlock model = root.block("model");
   model.get("architecture", c.architecture, architecture_names());
   model.get("backbone", c.backbone, backbone_names());
-  model.get("decoder", c.decoder, {"skip4", "skip8", "none"});
+  model.get("decoder", c.decoder, {"skip4", "skip2", "skip8", "none"});
   model.get("output_stride", c.output_stride, 8, 16);
   model.get("width", c.width, 32, 8192);
   model.get("height", c.height, 32, 8192);

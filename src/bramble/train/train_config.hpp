@@ -23,7 +23,7 @@ struct TrainConfig {
   // model
   std::string architecture = "acfnet";          ///< acfnet, deeplabv3plus or lraspp
   std::string backbone = "efficientnet-lite0";  ///< -lite0 … -lite4, -b0 … -b7
-  std::string decoder;                          ///< empty: the architecture's own (acfnet: skip4)
+  std::string decoder;                          ///< empty: the architecture's own (acfnet: skip2)
   int output_stride = 16;                       ///< 8 or 16
   int width = 0, height = 0;                    ///< network input; 0: the data set's size, cut to a multiple of 16
   // course
