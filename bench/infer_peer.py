@@ -4,7 +4,7 @@ Python can import them. OpenVINO reads the exported IR, ONNX Runtime the exporte
 package by itself (docs/model_package.md) and builds the network anew, so its labels are also a check of the engine.
 
     infer_peer.py --model FOLDER --picture RGB_BYTES --width W --height H --labels OUT --json OUT [--threads N] [--runs N]
-                  [--openvino-ir XML [--openvino-folder FOLDER]] [--onnx FILE]
+                  [--openvino-ir XML [--openvino-folder FOLDER]] [--onnx FILE] [--peers NAME,NAME]
 OUT.torch and OUT.openvino get the labels, one byte a pixel.
 """
 import argparse
@@ -165,10 +165,13 @@ def main():
     parser.add_argument("--openvino-ir")
     parser.add_argument("--openvino-folder")
     parser.add_argument("--onnx")
+    parser.add_argument("--peers", default="torch_eager,openvino_python,onnxruntime")
     options = parser.parse_args()
     picture = open(options.picture, "rb").read()
     results = {}
     for name, run in (("torch_eager", run_torch), ("openvino_python", run_openvino), ("onnxruntime", run_onnxruntime)):
+        if name not in options.peers.split(","):
+            continue
         try:
             results[name] = run(options, picture)
         except Exception as error:  # optional: any failure only means that there is no such figure

@@ -13,18 +13,12 @@
 #include "bramble/sim/simulation.hpp"
 #include "bramble/train/train_bench.hpp"
 #include "command.hpp"
+#include "peer_python.hpp"
 #include "sizes.hpp"
 
 namespace bramble {
 
 namespace {
-
-// The Python that set-up installed for peers, or the system's.
-std::filesystem::path peer_python(const std::string& given) {
-  if (!given.empty()) return given;
-  const auto ours = home_folder() / ".deps" / "python" / "bin" / "python";
-  return std::filesystem::exists(ours) ? ours : std::filesystem::path("python3");
-}
 
 void show(const nlohmann::json& figures, const CommonOptions& common) {
   for (const auto& [key, value] : figures.items())
@@ -130,7 +124,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     TrainBenchOptions bench;
     if (!options->network_size.empty()) std::tie(bench.width, bench.height) = parse_size(options->network_size);
     bench.batch = options->batch;
-    bench.python = peer_python(options->python);
+    bench.python = peer_python(options->python, "perceptionmetrics");
     bench.peer_script = home_folder() / "bench" / "train_peer.py";
     show(bench_train(bench), common);
   });
@@ -144,6 +138,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     InferBenchOptions bench;
     bench.model = options->model;
     bench.python = peer_python(options->python);
+    bench.torch_python = peer_python(options->python, "perceptionmetrics");
     bench.peer_script = home_folder() / "bench" / "infer_peer.py";
     bench.openvino_folder = home_folder() / ".deps" / "openvino";
     show(bench_infer(bench), common);

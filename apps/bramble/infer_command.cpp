@@ -23,6 +23,7 @@
 #include "bramble/live/ros_sink.hpp"
 #include "command.hpp"
 #include "drive_options.hpp"
+#include "peer_python.hpp"
 #include "ros_options.hpp"
 
 namespace bramble {
@@ -261,11 +262,8 @@ nlohmann::json infer_bench(const InferOptions& options, const CommonOptions& com
   InferBenchOptions bench;
   bench.model = options.model;
   bench.threads = common.threads;
-  bench.python = options.python;
-  if (options.python.empty()) {  // the Python that set-up installed for peers, or the system's
-    bench.python = home_folder() / ".deps" / "python" / "bin" / "python";
-    if (!std::filesystem::exists(bench.python)) bench.python = "python3";
-  }
+  bench.python = peer_python(options.python);
+  bench.torch_python = peer_python(options.python, "perceptionmetrics");
   bench.peer_script = home_folder() / "bench" / "infer_peer.py";
   bench.openvino_folder = home_folder() / ".deps" / "openvino";
   nlohmann::json figures = bench_infer(bench);

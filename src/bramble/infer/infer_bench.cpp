@@ -95,19 +95,16 @@ std::string quoted(const fs::path& path) {
   return out + "'";
 }
 
-/// What the peers measured, or an object with «error».
-nlohmann::json run_peers(const InferBenchOptions& options, const fs::path& model, const fs::path& work,
-                         const ImageU8& picture, int threads) {
-  if (options.peer_script.empty() || !fs::exists(options.peer_script))
-    return {{"error", "the peer script is not there"}};
-  write_file_atomically(work / "picture.rgb", picture.data);
+/// What these peers (names with commas between) measured in a Python, or an object with «error».
+nlohmann::json run_peers_in(const fs::path& python, const std::string& peers, const InferBenchOptions& options,
+                            const fs::path& model, const fs::path& work, const ImageU8& picture, int threads) {
   const fs::path result = work / "peers.json";
-  export_openvino(model, work / "network.xml");
   const fs::path onnx = options.onnx.empty() ? model / "model.onnx" : options.onnx;
   std::string command = fmt::format(
-      "{} {} --model {} --picture {} --width {} --height {} --runs {} --threads {} --labels {} --json {} --openvino-ir "
+      "{} {} --peers {} --model {} --picture {} --width {} --height {} --runs {} --threads {} --labels {} --json {} "
+      "--openvino-ir "
       "{}",
-      quoted(options.python), quoted(options.peer_script), quoted(model), quoted(work / "picture.rgb"), picture.width,
+      quoted(python), quoted(options.peer_script), peers, quoted(model), quoted(work / "picture.rgb"), picture.width,
       picture.height, options.runs, threads, quoted(work / "labels"), quoted(result), quoted(work / "network.xml"));
   if (!options.openvino_folder.empty()) command += " --openvino-folder " + quoted(options.openvino_folder);
   if (fs::exists(onnx)) command += " --onnx " + quoted(onnx);
@@ -118,7 +115,30 @@ nlohmann::json run_peers(const InferBenchOptions& options, const fs::path& model
     while (!log.empty() && log.back() == '\n') log.pop_back();
     return {{"error", log.empty() ? "the peer script failed" : log.substr(log.find_last_of('\n') + 1)}};
   }
-  return nlohmann::json::parse(read_text_file(result), nullptr, false);
+  auto figures = nlohmann::json::parse(read_text_file(result), nullptr, false);
+  fs::remove(result);
+  return figures;
+}
+
+/// What the peers measured, or an object with «error».
+nlohmann::json run_peers(const InferBenchOptions& options, const fs::path& model, const fs::path& work,
+                         const ImageU8& picture, int threads) {
+  if (options.peer_script.empty() || !fs::exists(options.peer_script))
+    return {{"error", "the peer script is not there"}};
+  write_file_atomically(work / "picture.rgb", picture.data);
+  export_openvino(model, work / "network.xml");
+  const auto run = [&](const fs::path& python, const std::string& peers) {
+    return run_peers_in(python, peers, options, model, work, picture, threads);
+  };
+  if (options.torch_python.empty() || options.torch_python == options.python)
+    return run(options.python, "torch_eager,openvino_python,onnxruntime");
+  auto figures = run(options.python, "openvino_python,onnxruntime");
+  const auto torch = run(options.torch_python, "torch_eager");
+  if (!figures.is_object() || figures.contains("error")) return torch;
+  figures["torch_eager"] = torch.is_object() && torch.contains("torch_eager")
+                               ? torch["torch_eager"]
+                               : nlohmann::json{{"ms", nullptr}, {"network_ms", nullptr}, {"why", "it did not run"}};
+  return figures;
 }
 
 }  // namespace

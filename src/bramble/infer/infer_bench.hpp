@@ -9,6 +9,7 @@ struct InferBenchOptions {
   std::filesystem::path model{};        ///< empty: made-up weights
   std::filesystem::path peer_script{};  ///< bench/infer_peer.py; empty or missing: no peers
   std::filesystem::path python = "python3";
+  std::filesystem::path torch_python{};     ///< another Python for PyTorch; empty: the same
   std::filesystem::path openvino_folder{};  ///< where the peers' Python finds the openvino package; empty: in its own
   std::filesystem::path onnx{};             ///< the model as ONNX for ONNX Runtime; empty: ONNX in the package, if any
   int width = 512;                          ///< of a made-up model; a given one has its own size
