@@ -39,6 +39,7 @@ target_link_libraries(bramble_embree INTERFACE embree)
 target_compile_definitions(bramble_embree INTERFACE BRAMBLE_EMBREE_MAJOR=${EMBREE_VERSION_MAJOR})
 
 if(BRAMBLE_LEARNING)
+  find_package(OpenMP REQUIRED)
   find_package(Torch REQUIRED)
   # Torch's own target carries warnings-prone headers: take them as system headers.
   add_library(bramble_torch INTERFACE)

@@ -8,6 +8,7 @@
 #include "bramble/core/parallel.hpp"
 #include "bramble/infer/network.hpp"
 #include "bramble/model/segmenter.hpp"
+#include "bramble/model/torch_threads.hpp"
 
 namespace bramble {
 
@@ -25,7 +26,7 @@ class TorchNetwork final : public Network {
       fail("precision {} is not there on device {}; use f32, or --device cpu", name_of(options.precision),
            cuda ? "cuda" : "cpu-torch");
     type_ = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
-    if (!cuda) at::set_num_threads(threads_);
+    if (!cuda) set_torch_threads(threads_);
     const torch::NoGradGuard no_grad;
     network_ = load_segmenter(folder, info_);
     network_->to(device_, type_);

@@ -8,15 +8,17 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/yaml.hpp"
 #include "bramble/model/depthwise_conv.hpp"
+#include "bramble/model/norm_activate.hpp"
 
 namespace bramble {
 namespace {
 
 namespace nn = torch::nn;
 
-// In place: nobody else holds what a batch norm returns. Not clamp(): its gradient takes four passes.
-torch::Tensor clamp_to_six(torch::Tensor x) { return torch::hardtanh_(x, 0, 6); }
-torch::Tensor activate(const torch::Tensor& x, bool lite) { return lite ? clamp_to_six(x) : torch::silu(x); }
+torch::Tensor norm_activate(nn::BatchNorm2d& norm, const torch::Tensor& x, bool lite) {
+  const torch::Tensor y = bramble::norm_activate(*norm, x, lite ? Activation::kRelu6 : Activation::kNone);
+  return lite ? y : torch::silu(y);
+}
 
 struct BlockShape {
   int in, out, kernel, stride, dilation, expand;
@@ -48,13 +50,13 @@ class InvertedResidualImpl : public nn::Module {
     bn2_ = register_module("_bn2", batch_norm(s.out));
   }
   torch::Tensor forward(const torch::Tensor& x) {
-    torch::Tensor y = expand_.is_empty() ? x : activate(bn0_(expand_(x)), lite_);
-    y = activate(bn1_(depthwise_(y)), lite_);
+    torch::Tensor y = expand_.is_empty() ? x : norm_activate(bn0_, expand_(x), lite_);
+    y = norm_activate(bn1_, depthwise_(y), lite_);
     if (!se_reduce_.is_empty()) {
       const torch::Tensor squeezed = torch::silu(se_reduce_(y.mean({2, 3}, true)));  // [N, in/4, 1, 1]
       y = y * torch::sigmoid(se_expand_(squeezed));
     }
-    y = bn2_(project_(y));
+    y = bramble::norm_activate(*bn2_, project_(y), Activation::kNone);
     return residual_ ? y + x : y;
   }
 
@@ -208,7 +210,7 @@ EfficientNetImpl::EfficientNetImpl(const BackboneOptions& options)
 
 EfficientNetImpl::Features EfficientNetImpl::forward(const torch::Tensor& x) {
   Features features;
-  torch::Tensor y = activate(stem_bn_(stem_(x)), lite_);  // [N, 32, H/2, W/2]
+  torch::Tensor y = norm_activate(stem_bn_, stem_(x), lite_);  // [N, 32, H/2, W/2]
   for (std::size_t i = 0; i < blocks_->size(); ++i) {
     y = blocks_[i]->as<InvertedResidual>()->forward(y);
     if (static_cast<int>(i) == half_block_) features.half = y;

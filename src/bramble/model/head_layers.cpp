@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "bramble/model/norm_activate.hpp"
+
 namespace bramble {
 namespace {
 
@@ -20,14 +22,17 @@ SeparableConvImpl::SeparableConvImpl(int in_channels, int out_channels, int dila
   bn_ = register_module("bn", batch_norm(out_channels));
 }
 torch::Tensor SeparableConvImpl::forward(const torch::Tensor& x) {
-  return bn_(pointwise_(depthwise_bn_(depthwise_(x)).relu_())).relu_();
+  const torch::Tensor spatial = norm_activate(*depthwise_bn_, depthwise_(x), Activation::kRelu);
+  return norm_activate(*bn_, pointwise_(spatial), Activation::kRelu);
 }
 
 PointConvImpl::PointConvImpl(int in_channels, int out_channels) {
   conv_ = register_module("conv", SameConv(in_channels, out_channels, 1));
   bn_ = register_module("bn", batch_norm(out_channels));
 }
-torch::Tensor PointConvImpl::forward(const torch::Tensor& x) { return bn_(conv_(x)).relu_(); }
+torch::Tensor PointConvImpl::forward(const torch::Tensor& x) {
+  return norm_activate(*bn_, conv_(x), Activation::kRelu);
+}
 
 AsppImpl::AsppImpl(int in_channels, int output_stride) {
   const int unit = 16 / output_stride;

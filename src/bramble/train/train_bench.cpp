@@ -14,6 +14,7 @@
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/model/acfnet.hpp"
+#include "bramble/model/torch_threads.hpp"
 #include "bramble/train/train_step.hpp"
 
 namespace bramble {
@@ -94,7 +95,7 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
         "a benchmark needs a batch of 2 or more, steps, and sides that are multiples of 16 (here {} of {}x{}, {} "
         "steps)",
         options.batch, options.width, options.height, options.steps);
-  at::set_num_threads(thread_count());
+  set_torch_threads(thread_count());
   torch::manual_seed(1);
   const ModelInfo info;  // for the normalisation
   const TrainStepOptions step_options;

@@ -19,6 +19,7 @@
 #include "bramble/eval/confusion.hpp"
 #include "bramble/model/pretrained.hpp"
 #include "bramble/model/segmenter.hpp"
+#include "bramble/model/torch_threads.hpp"
 #include "bramble/ros/sha256.hpp"
 #include "bramble/train/checkpoint.hpp"
 #include "bramble/train/sample_cache.hpp"
@@ -108,7 +109,7 @@ class Trainer {
   TrainReport run() {
     describe_recipe();
     if (already_complete()) return report_;
-    at::set_num_threads(thread_count());
+    set_torch_threads(thread_count());
     torch::manual_seed(options_.seed);
     std::optional<PretrainedBackbone> pretrained;
     if (!options_.weights.empty()) {
