@@ -29,7 +29,13 @@ class Worlds {
  public:
   const OpenWorld& open(const PlannedDrive& drive) {
     const auto [at, fresh] = worlds_.try_emplace({drive.scenario, drive.variation_seed});
-    if (fresh) at->second = OpenWorld::open(load_scenario(drive.scenario, home_folder()), drive.variation_seed, true);
+    if (fresh) {
+      worlds_.erase(worlds_.begin(), at);  // drives through one world follow one another: hold that one
+      worlds_.erase(std::next(at), worlds_.end());
+      Scenario scenario = load_scenario(drive.scenario, home_folder());
+      scenario.variation.insert(scenario.variation.end(), drive.variation.begin(), drive.variation.end());
+      at->second = OpenWorld::open(scenario, drive.variation_seed, true);
+    }
     return at->second;
   }
 

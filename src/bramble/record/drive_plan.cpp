@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <map>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/yaml.hpp"
+#include "bramble/world/scenario.hpp"
 
 namespace bramble {
 
@@ -104,6 +106,15 @@ DrivePlan load_drive_plan(const fs::path& file, const fs::path& home) {
         entry.complain("name", fmt::format("'{}' stands twice; each drive has a bag of its own", drive.name));
     plan.drives.push_back(std::move(drive));
   }
+  // Each scenario has parameters of its own: the rules must fit all of them.
+  std::map<fs::path, std::vector<VariationRule>> rules;
+  if (root.has("variation"))
+    for (PlannedDrive& drive : plan.drives) {
+      if (drive.scenario.empty()) continue;
+      const auto [at, fresh] = rules.try_emplace(drive.scenario);
+      if (fresh) at->second = read_variation(root, load_scenario(drive.scenario, home));
+      drive.variation = at->second;
+    }
   if (plan.drives.empty()) root.complain("", "needs 'drives', a list of what to record");
   reader.finish();
   return plan;

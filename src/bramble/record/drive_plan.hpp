@@ -14,8 +14,9 @@ struct PlannedDrive {
   std::string driver = "autopilot";  ///< see make_driver; traces by full path
   std::int64_t samples = 0;          ///< frames in which the sensors deliver
   double start_s_m = 0;
-  std::uint64_t seed = 0;            ///< of driver and sensor noise; 0: the world's
-  std::uint64_t variation_seed = 0;  ///< 0: the scenario's
+  std::uint64_t seed = 0;                ///< of driver and sensor noise; 0: the world's
+  std::uint64_t variation_seed = 0;      ///< 0: the scenario's
+  std::vector<VariationRule> variation;  ///< the plan's, beside the scenario's own
 };
 
 /// Several drives that belong together: training, validation and test of one model. A YAML file:
@@ -27,7 +28,9 @@ struct PlannedDrive {
 ///   sensor_every: 1                   # cameras and LiDARs deliver in every n-th frame of 50 ms
 ///   topics: [/carla/hero/rgb_front/image, /carla/hero/semantic_segmentation_front/image]
 ///   samples_per_file: 200             # bags are split so; what is split off survives a kill
-///   drives:
+///   variation:                        # as in a scenario, and beside each one's own: many worlds, many lights
+///     - {parameter: seed, integer: [1, 1000000]}
+///   drives:                           # also seed, variation_seed, start_s_m
 ///     - {name: train, driver: autopilot, samples: 1886}
 ///     - {name: val, driver: "trace:config/traces/meadow_manual.csv", samples: 405}
 ///     - {name: test, driver: reverse, samples: 1827}

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -25,6 +26,18 @@ TEST(DrivePlan, TheReferenceIsTheReferences) {
   EXPECT_EQ(plan.width, 1024);
   EXPECT_EQ(plan.height, 768);
   EXPECT_EQ(plan.sensor_every, 1);
+}
+
+TEST(DrivePlan, ManyWorldsVaryWhatEveryScenarioHas) {
+  const DrivePlan plan = load_drive_plan(kHome / "scenarios/many_worlds.yaml", kHome);
+  std::set<std::uint64_t> seeds;
+  for (const PlannedDrive& drive : plan.drives) {
+    seeds.insert(drive.variation_seed);
+    ASSERT_EQ(drive.variation.size(), 6U) << drive.name;
+    EXPECT_EQ(drive.variation.front().parameter, "seed");
+  }
+  EXPECT_EQ(seeds.size(), plan.drives.size()) << "no two drives may share a world";
+  EXPECT_FALSE(seeds.contains(0));
 }
 
 TEST(DrivePlan, EveryMistakeIsTold) {
