@@ -136,7 +136,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
   infer->footer("Examples:\n  bramble bench infer\n  bramble bench infer --model models/mine --python venv/bin/python");
   infer->callback([options, &common] {
     InferBenchOptions bench;
-    bench.model = options->model;
+    if (!options->model.empty()) bench.model = find_model(options->model);
     bench.python = peer_python(options->python);
     bench.torch_python = peer_python(options->python, "perceptionmetrics");
     bench.peer_script = home_folder() / "bench" / "infer_peer.py";

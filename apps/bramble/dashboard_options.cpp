@@ -33,7 +33,9 @@ void add_dashboard_options(CLI::App& cmd, DashboardOptions& options, const std::
   cmd.add_option("--record-topics", options.session.record_topics, with + "what it records (default: every topic)");
   cmd.add_option("--model", options.model,
                  with + "model package whose masks are shown, and scored where there is truth");
-  cmd.add_option("--precision", options.precision, with + "of --model: f32, bf16, or auto")->capture_default_str();
+  cmd.add_option("--precision", options.precision,
+                 with + "of --model: f32, bf16, int8 (after bramble model quantize), or auto")
+      ->capture_default_str();
   cmd.add_option("--image-topic", options.image_topic, with + "pictures for --model")->capture_default_str();
   cmd.add_option("--label-topic", options.label_topic, with + "true labels to score --model against, when there")
       ->capture_default_str();

@@ -43,7 +43,8 @@ void add_eval_command(CLI::App& app, CommonOptions& common) {
   };
   auto options = std::make_shared<Options>();
   auto* cmd = app.add_subcommand("eval", "Measure models on data sets, side by side, with a report");
-  cmd->add_option("--model", options->models, "model package; name several to compare them")
+  cmd->add_option("--model", options->models,
+                  "model package, or default: the one that ships; name several to compare them")
       ->required()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -86,12 +87,12 @@ void add_eval_command(CLI::App& app, CommonOptions& common) {
     std::vector<Predictor> predictors;
     std::string engine_text;
     for (std::size_t i = 0; i < options->models.size(); ++i) {
-      const ModelInfo info = load_model_info(options->models[i]);
+      const ModelInfo info = load_model_info(find_model(options->models[i]));
       const Device device = options->device != "auto" ? parse_device(options->device)
                             : Engine::knows(info)     ? Device::kCpu
                                                       : Device::kCpuTorch;
-      engines.push_back(
-          Engine::open(options->models[i], {.precision = parse_precision(options->precision), .device = device}));
+      engines.push_back(Engine::open(find_model(options->models[i]),
+                                     {.precision = parse_precision(options->precision), .device = device}));
       Engine* engine = engines.back().get();
       engine_text = engine->describe();
       predictors.push_back({names[i], engine->ontology(), [engine](const ImageU8& rgb) { return engine->segment(rgb); },

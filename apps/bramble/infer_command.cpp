@@ -260,7 +260,7 @@ nlohmann::json infer_stream(InferOptions& options, Engine& engine) {
 
 nlohmann::json infer_bench(const InferOptions& options, const CommonOptions& common) {
   InferBenchOptions bench;
-  bench.model = options.model;
+  bench.model = find_model(options.model);
   bench.threads = common.threads;
   bench.python = peer_python(options.python);
   bench.torch_python = peer_python(options.python, "perceptionmetrics");
@@ -276,7 +276,7 @@ nlohmann::json infer_bench(const InferOptions& options, const CommonOptions& com
 void add_infer_command(CLI::App& app, CommonOptions& common) {
   auto options = std::make_shared<InferOptions>();
   auto* cmd = app.add_subcommand("infer", "Label pictures, a bag or a running simulation with a model");
-  cmd->add_option("--model", options->model, "model package")->required();
+  cmd->add_option("--model", options->model, "model package, or default: the one that ships")->required();
   auto* input = cmd->add_option_group("input", "what to label");
   input->add_option("--image", options->images, "pictures (PNG, JPEG) or folders of them");
   input->add_option("--bag", options->bag, "rosbag2 bag");
@@ -318,7 +318,7 @@ void add_infer_command(CLI::App& app, CommonOptions& common) {
     options->engine.precision = parse_precision(options->precision);
     options->engine.device = parse_device(options->device);
     if (options->images.empty()) options->engine.streams = options->engine.batch = 1;
-    const auto engine = Engine::open(options->model, options->engine);
+    const auto engine = Engine::open(find_model(options->model), options->engine);
     fmt::print("{}: {}\n", options->model.string(), engine->describe());
     for (const std::string& name : options->probability_of)
       options->node.probability_of.push_back(engine->ontology().require(name));

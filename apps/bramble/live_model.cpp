@@ -10,6 +10,7 @@
 #include "bramble/eval/evaluation.hpp"
 #include "bramble/infer/engine.hpp"
 #include "bramble/infer/node.hpp"
+#include "command.hpp"
 
 namespace bramble {
 namespace {
@@ -18,7 +19,7 @@ class OpenedModel final : public LiveModel {
  public:
   explicit OpenedModel(const DashboardOptions& options)
       : name_(options.model.string()),
-        engine_(Engine::open(options.model, {.precision = parse_precision(options.precision)})) {
+        engine_(Engine::open(find_model(options.model), {.precision = parse_precision(options.precision)})) {
     fmt::print("{}: {}\n", name_, engine_->describe());
     node_options_.image_topic = options.image_topic;
     node_options_.label_topic = options.label_topic;

@@ -38,6 +38,12 @@ std::filesystem::path find_shipped(const std::filesystem::path& given, const std
   fail("{} does not exist; shipped in {}/: {}", given.string(), folder, there.empty() ? "none" : there);
 }
 
+std::filesystem::path find_model(const std::filesystem::path& given) {
+  const auto shipped = home_folder() / "models" / given;
+  const bool ships = given.is_relative() && !given.has_parent_path() && std::filesystem::exists(shipped / "model.yaml");
+  return ships && !std::filesystem::exists(given / "model.yaml") ? shipped : given;
+}
+
 }  // namespace bramble
 
 int main(int argc, char** argv) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "bramble/core/error.hpp"
+#include "bramble/dataset/model_package.hpp"
 #include "bramble/infer/onnx_runner.hpp"
 #include "bramble/model/model_export.hpp"
 #include "bramble/model/segmenter.hpp"
@@ -106,7 +107,7 @@ void add_check(CLI::App& model, CommonOptions& common) {
       "  bramble model check models/mine\n"
       "  bramble model check models/mine --json check.json");
   command->callback([folder, &common] {
-    const auto checks = check_model(*folder, run_onnx);
+    const auto checks = check_model(find_model(*folder), run_onnx);
     fmt::print("{}: whole, all tensors finite\n", folder->string());
     print_checks(checks, common);
   });
@@ -129,7 +130,7 @@ void add_import(CLI::App& model, CommonOptions&) {
   command->add_option("--model", options->info.architecture, "acfnet, deeplabv3plus or lraspp")->capture_default_str();
   command->add_option("--backbone", options->info.backbone, "efficientnet-lite0 to -lite4, efficientnet-b0 to -b7")
       ->capture_default_str();
-  command->add_option("--decoder", options->info.decoder, "acfnet: skip4 or none");
+  command->add_option("--decoder", options->info.decoder, "acfnet: skip2, skip4 or none");
   command->add_option("--output-stride", options->info.output_stride, "8 or 16")->capture_default_str();
   command->footer(
       "Examples:\n"
@@ -149,10 +150,53 @@ void add_import(CLI::App& model, CommonOptions&) {
   });
 }
 
+void add_get(CLI::App& model) {
+  struct Options {
+    std::filesystem::path name, output;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = model.add_subcommand("get", "Copy a model that ships with the program, to export or to train on");
+  command->add_option("name", options->name, "default: trained in many worlds, under many skies")->required();
+  command->add_option("-o,--output", options->output, "package to make (default: models/NAME)");
+  command->footer(
+      "Examples:\n  bramble model get default -o models/mine\n  bramble infer --model default --image photo.jpg -o "
+      "out");
+  command->callback([options] {
+    const auto shipped = home_folder() / "models" / options->name;
+    if (!std::filesystem::exists(shipped / "model.yaml")) {
+      std::string there;
+      std::error_code error;
+      for (const auto& entry : std::filesystem::directory_iterator(home_folder() / "models", error))
+        there += (there.empty() ? "" : ", ") + entry.path().filename().string();
+      fail("no model '{}' ships with the program; there is: {}", options->name.string(),
+           there.empty() ? "none" : there);
+    }
+    const auto output = options->output.empty() ? std::filesystem::path("models") / options->name : options->output;
+    copy_model(shipped, output, TensorType::kFloat);
+    fmt::print("{}\n", output.string());
+  });
+}
+
+void add_slim(CLI::App& model) {
+  struct Options {
+    std::filesystem::path package, output;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = model.add_subcommand("slim", "Copy a package with its weights rounded to bfloat16: half the bytes");
+  command->add_option("model", options->package, "model package")->required();
+  command->add_option("-o,--output", options->output, "package to make")->required();
+  command->footer("Examples:\n  bramble model slim models/mine -o models/small");
+  command->callback([options] {
+    copy_model(find_model(options->package), options->output, TensorType::kBfloat16);
+    fmt::print("{}: {:.1f} MB of weights\n", options->output.string(),
+               static_cast<double>(std::filesystem::file_size(model_weights_file(options->output))) * 1e-6);
+  });
+}
+
 }  // namespace
 
 void add_model_command(CLI::App& app, CommonOptions& common) {
-  auto* command = app.add_subcommand("model", "Look into, check, import and export model packages");
+  auto* command = app.add_subcommand("model", "Look into, check, get, import and export model packages");
   command->require_subcommand(1);
   auto* show_command = command->add_subcommand("show", "Print shapes, parameters, multiply-adds and origin of a model");
   auto folder = std::make_shared<std::filesystem::path>();
@@ -163,10 +207,12 @@ void add_model_command(CLI::App& app, CommonOptions& common) {
       "Examples:\n"
       "  bramble model show models/mine\n"
       "  bramble model show models/mine --tensors --json model.json");
-  show_command->callback([folder, every_tensor, &common] { show(*folder, *every_tensor, common); });
+  show_command->callback([folder, every_tensor, &common] { show(find_model(*folder), *every_tensor, common); });
   add_export(*command, common);
   add_check(*command, common);
   add_import(*command, common);
+  add_get(*command);
+  add_slim(*command);
 }
 
 }  // namespace bramble

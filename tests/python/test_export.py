@@ -1,8 +1,10 @@
 """Exported ONNX files in ONNX Runtime beside the network in NumPy: tensors made here go in by `bramble model import`, and
 what comes out of another engine must be what acf_reference.py computes. Run by tests/run."""
 import json
+import shutil
 import struct
 
+import cv2
 import numpy
 
 import acf_reference
@@ -69,6 +71,41 @@ def test_files_for_perceptionmetrics(checks):
     ontology = json.loads((out / "model_ontology.json").read_text())
     assert sorted(entry["idx"] for entry in ontology.values()) == list(range(logits.shape[0]))
     assert all(len(entry["rgb"]) == 3 for entry in ontology.values())
+
+
+def test_half_the_bytes_and_back(checks):
+    folder, _, _ = made_package(checks, "lraspp", "lite0", 16, class_count(checks))
+    slim = checks.work / "slim"
+    shutil.rmtree(slim, ignore_errors=True)
+    checks.run("model", "slim", folder, "-o", slim)
+    assert (slim / "weights.safetensors").stat().st_size < 0.55 * (folder / "weights.safetensors").stat().st_size
+    assert "whole" in checks.run("model", "check", slim).stdout
+    again = checks.run("model", "slim", folder, "-o", slim, check=False)
+    assert again.returncode == 1 and "exists already" in again.stderr, again.stderr
+    unknown = checks.run("model", "get", "nobody", "-o", checks.work / "got", check=False)
+    assert unknown.returncode == 1 and "no model 'nobody' ships" in unknown.stderr, unknown.stderr
+
+
+def test_the_model_that_ships(checks):
+    got = checks.work / "default"
+    shutil.rmtree(got, ignore_errors=True)
+    checks.run("model", "get", "default", "-o", got)
+    assert "whole" in checks.run("model", "check", got).stdout
+    assert sum(file.stat().st_size for file in (checks.root / "models" / "default").iterdir()) < 12_000_000
+    # A world that it was not trained in, at a size that is not its own.
+    bag, data = checks.work / "unseen_bag", checks.work / "unseen"
+    shutil.rmtree(bag, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+    checks.run("record", "-o", bag, "--source", "sim:forest_road", "--frames", 61, "--sensor-every", 20, "--size", "320x240",
+               "/carla/hero/rgb_front/image", "/carla/hero/semantic_segmentation_front/image", "/carla/hero/depth_front/image")
+    checks.run("extract", bag, "-o", data, "--depth")
+    checks.run("eval", "--model", "default", "--data", data, "--json", checks.work / "unseen.json")
+    model, = json.loads((checks.work / "unseen.json").read_text())["models"]
+    assert model["accuracy"] > 0.8, model["accuracy"]
+    # What is counted by distance are the pixels with a depth.
+    near = sum(int((cv2.imread(str(file), cv2.IMREAD_UNCHANGED) > 0).sum()) for file in (data / "depth").rglob("*.png"))
+    assert near > 0 and sum(band["pixels"] for band in model["by_distance"]) == near
+    assert [band["from_m"] for band in model["by_distance"]] == [0, 5, 10, 20, 40, 80]
 
 
 def test_damage_is_told(checks):

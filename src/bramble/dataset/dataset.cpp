@@ -143,6 +143,15 @@ ImageU8 Dataset::load_label(std::size_t index) const {
   return label;
 }
 
+ImageF32 Dataset::load_depth(std::size_t index) const {
+  const Sample sample = samples().at(index);
+  if (sample.depth.empty()) return {};
+  const ImageU16 values = read_png16(folder() / sample.depth);  // 256 a metre (depth_png_values)
+  ImageF32 depth(values.width, values.height, 1);
+  for (std::size_t i = 0; i < values.data.size(); ++i) depth.data[i] = static_cast<float>(values.data[i]) / 256;
+  return depth;
+}
+
 PointCloud Dataset::load_cloud(std::size_t index, UnknownLabels& unknown) const {
   const Sample sample = samples().at(index);
   if (sample.cloud.empty()) fail("{}: sample {} has no point cloud", folder().string(), sample.name);

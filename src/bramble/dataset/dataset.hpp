@@ -44,6 +44,9 @@ class Dataset {
   ImageU8 load_label(std::size_t index) const;
   /// The same, but values that the ontology lacks become kIgnoreId and are counted.
   ImageU8 load_label(std::size_t index, UnknownLabels& unknown) const;
+  /// [H, W, 1] metres along the optical axis, 0: unknown or 256 m and more; an empty picture when the sample has none.
+  /// Throws Error naming the file. Thread-safe.
+  ImageF32 load_depth(std::size_t index) const;
   /// Points, and labels (ids) where there are. Thread-safe.
   PointCloud load_cloud(std::size_t index, UnknownLabels& unknown) const;
 

@@ -73,4 +73,16 @@ void save_model_info(const fs::path& folder, const ModelInfo& info) {
   write_file_atomically(folder / "model.yaml", yaml);
 }
 
+void copy_model(const std::filesystem::path& from, const std::filesystem::path& to, TensorType weights) {
+  ModelInfo info = load_model_info(from);
+  const TensorMap tensors = read_safetensors(model_weights_file(from));
+  if (std::filesystem::exists(to)) fail("{} exists already; choose another name or remove it", to.string());
+  std::error_code error;
+  std::filesystem::create_directories(to, error);
+  if (error) fail("cannot create {}: {}", to.string(), error.message());
+  write_safetensors(model_weights_file(to), tensors, weights);
+  if (weights == TensorType::kBfloat16) info.provenance["weights"] = "rounded to bfloat16";
+  save_model_info(to, info);
+}
+
 }  // namespace bramble

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bramble/dataset/safetensors.hpp"
 #include "bramble/ontology/ontology.hpp"
 
 namespace bramble {
@@ -32,5 +33,8 @@ ModelInfo load_model_info(const std::filesystem::path& folder);
 /// Writes everything but the weights, which must be there already.
 void save_model_info(const std::filesystem::path& folder, const ModelInfo& info);
 std::filesystem::path model_weights_file(const std::filesystem::path& folder);
+/// Copies a package (info and weights, nothing exported or quantized), with its weights as floats or rounded;
+/// provenance says so then. Throws Error when `to` exists or cannot be made.
+void copy_model(const std::filesystem::path& from, const std::filesystem::path& to, TensorType weights);
 
 }  // namespace bramble

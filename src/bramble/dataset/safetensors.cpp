@@ -28,6 +28,13 @@ float float_of_half(std::uint16_t half) {
   return half & 0x8000 ? -value : value;
 }
 
+// The upper half of a binary32, rounded to the nearest, ties to even.
+std::uint16_t bfloat16_of(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
 }  // namespace
 
 TensorMap read_safetensors(const std::filesystem::path& file) {
@@ -89,13 +96,16 @@ TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::stri
   return tensors;
 }
 
-void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors) {
+void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors, TensorType type) {
+  const bool half = type == TensorType::kBfloat16;
+  const std::size_t size = half ? 2 : 4;
   nlohmann::json header = nlohmann::json::object();
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
-    header[name] = {
-        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + 4 * tensor.values.size()}}};
-    offset += 4 * tensor.values.size();
+    header[name] = {{"dtype", half ? "BF16" : "F32"},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, offset + size * tensor.values.size()}}};
+    offset += size * tensor.values.size();
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // data begin aligned to 8 bytes
@@ -105,8 +115,14 @@ void write_safetensors(const std::filesystem::path& file, const TensorMap& tenso
   std::memcpy(bytes.data() + 8, text.data(), text.size());
   std::size_t at = 8 + text.size();
   for (const auto& [name, tensor] : tensors) {
-    std::memcpy(bytes.data() + at, tensor.values.data(), 4 * tensor.values.size());
-    at += 4 * tensor.values.size();
+    if (half)
+      for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+        const std::uint16_t value = bfloat16_of(tensor.values[i]);
+        std::memcpy(bytes.data() + at + 2 * i, &value, 2);
+      }
+    else
+      std::memcpy(bytes.data() + at, tensor.values.data(), 4 * tensor.values.size());
+    at += size * tensor.values.size();
   }
   write_file_atomically(file, bytes);
 }

@@ -21,7 +21,12 @@ using TensorMap = std::map<std::string, Tensor>;
 TensorMap read_safetensors(const std::filesystem::path& file);
 /// The same out of memory; `name` stands in messages.
 TensorMap parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name);
+enum class TensorType {
+  kFloat,
+  kBfloat16,  ///< half the bytes: eight bits of fraction, rounded to the nearest, ties to even
+};
 /// Written atomically, tensors in order of name; the same tensors give the same bytes.
-void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors);
+void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors,
+                       TensorType type = TensorType::kFloat);
 
 }  // namespace bramble

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -42,6 +43,23 @@ class Safetensors : public testing::Test {
 
   fs::path folder_ = fs::temp_directory_path() / ("bramble_safetensors_" + std::to_string(getpid()));
 };
+
+TEST_F(Safetensors, RoundedToHalfTheBytes) {
+  const float tie_down = std::bit_cast<float>(0x3F808000U), tie_up = std::bit_cast<float>(0x3F818000U);
+  const std::vector<float> values{0, -0.0F, 1, 3.14159265F, -1e-30F, INFINITY, tie_down, tie_up};
+  write_safetensors(file(), {{"x", {{2, 4}, values}}}, TensorType::kBfloat16);
+  const auto back = read_safetensors(file()).at("x").values;
+  ASSERT_EQ(back.size(), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(back[i]) & 0xFFFF, 0U);
+    if (!std::isinf(values[i])) {
+      EXPECT_LE(std::abs(back[i] - values[i]), std::abs(values[i]) / 256) << values[i];
+    }
+  }
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(back[6]), 0x3F800000U);  // ties go to the even one
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(back[7]), 0x3F820000U);
+  EXPECT_TRUE(std::isinf(back[5]));
+}
 
 TEST_F(Safetensors, ComeBackAsTheyWere) {
   TensorMap tensors;

@@ -155,8 +155,10 @@ Evaluation evaluate(const std::vector<Predictor>& predictors, const Dataset& dat
     const std::size_t end = std::min(begin + kBatch, count);
     std::vector<ImageU8> images(end - begin);
     std::vector<ImageU8> labels(end - begin);
+    std::vector<ImageF32> depths(end - begin);
     parallel_for(end - begin, [&](std::size_t i) {
       images[i] = dataset.load_image(evaluation.samples[begin + i]);
+      depths[i] = dataset.load_depth(evaluation.samples[begin + i]);
       labels[i] = map_classes(dataset.load_label(evaluation.samples[begin + i]), evaluation.truth_map);
     });
     for (std::size_t m = 0; m < predictors.size(); ++m) {
@@ -166,13 +168,16 @@ Evaluation evaluate(const std::vector<Predictor>& predictors, const Dataset& dat
         estimates[i] =
             predictors[m].estimate ? predictors[m].estimate(images[i]) : Estimate{predictors[m].segment(images[i]), {}};
       std::vector<BoundaryScore> borders(images.size(), BoundaryScore(class_count));
+      std::vector<DistanceScore> distances(images.size(), DistanceScore(class_count));
       parallel_for(images.size(), [&](std::size_t i) {
+        if (!depths[i].data.empty()) distances[i].add(labels[i], estimates[i].label, depths[i]);
         model.frames[begin + i].add(labels[i], estimates[i].label);
         borders[i].add(labels[i], estimates[i].label);
       });
       for (std::size_t i = 0; i < images.size(); ++i) {
         model.total.merge(model.frames[begin + i]);
         model.boundary.merge(borders[i]);
+        model.distance.merge(distances[i]);
         if (!estimates[i].confidence.empty()) model.calibration.add(labels[i], estimates[i]);
       }
     }
@@ -252,6 +257,13 @@ nlohmann::json to_json(const Evaluation& evaluation) {
     for (const SemanticClass& cls : evaluation.ontology.classes())
       entry["classes"][cls.name]["boundary_f1"] = or_null(model.boundary.f1(cls.id));
     entry["calibration_error"] = or_null(model.calibration.expected_error());
+    if (!model.distance.empty())
+      for (const auto& band : model.distance.bands()) {
+        nlohmann::json part = to_json(band.total, evaluation.ontology);
+        part["from_m"] = band.from_m;
+        part["to_m"] = band.to_m;
+        entry["by_distance"].push_back(std::move(part));
+      }
     entry["overconfidence"] = or_null(model.calibration.overconfidence());
     models.push_back(std::move(entry));
     if (&model != &evaluation.models.front()) gaps.push_back(to_json(gap_between(evaluation.models.front(), model)));
@@ -380,6 +392,14 @@ std::string to_text(const Evaluation& evaluation) {
   add_row("boundary F1", "", [](const ModelResult& model) { return model.boundary.mean_f1(); });
   if (evaluation.models.front().calibration.total() > 0)
     add_row("calibration error", "", [](const ModelResult& model) { return model.calibration.expected_error(); });
+  const std::size_t measures_end = rows.size();
+  const DistanceScore& distance = evaluation.models.front().distance;
+  for (std::size_t i = 0; i < (distance.empty() ? 0 : distance.bands().size()); ++i) {
+    const auto& band = distance.bands()[i];
+    const double share = static_cast<double>(band.total.total()) / static_cast<double>(first.total());
+    add_row(fmt::format("mIoU {:.0f}–{:.0f} m", band.from_m, band.to_m), percent(share),
+            [&](const ModelResult& model) { return model.distance.bands()[i].total.mean_iou(); });
+  }
 
   std::vector<std::size_t> widths(head.size());
   for (const auto& row : rows)
@@ -389,7 +409,7 @@ std::string to_text(const Evaluation& evaluation) {
   std::size_t line_width = 0;
   for (const std::size_t width : widths) line_width += width + 2;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    if (r == 1 || r == classes_end) text += std::string(line_width - 2, '-') + "\n";
+    if (r == 1 || r == classes_end || r == measures_end) text += std::string(line_width - 2, '-') + "\n";
     for (std::size_t i = 0; i < rows[r].size(); ++i)
       text += i == 0 ? pad_right(rows[r][i], widths[i]) : "  " + pad_left(rows[r][i], widths[i]);
     text += "\n";

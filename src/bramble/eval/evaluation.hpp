@@ -12,6 +12,7 @@
 #include "bramble/eval/calibration.hpp"
 #include "bramble/eval/class_map.hpp"
 #include "bramble/eval/confusion.hpp"
+#include "bramble/eval/distance.hpp"
 #include "bramble/ontology/ontology.hpp"
 
 namespace bramble {
@@ -41,6 +42,7 @@ struct ModelResult {
   nlohmann::json history;
   BoundaryScore boundary{};
   Calibration calibration{};     ///< empty where the model gives no probabilities
+  DistanceScore distance{};      ///< empty where the data set has no depth
   Interval mean_iou_interval{};  ///< of total.mean_iou()
   Interval accuracy_interval{};  ///< of total.accuracy()
 };

@@ -104,6 +104,21 @@ std::string calibration_chart(const Evaluation& evaluation) {
   return to_svg(chart);
 }
 
+/// Mean IoU by distance, a line for each model; nothing where there is no depth.
+std::string distance_chart(const Evaluation& evaluation) {
+  LineChart chart{.title = "Mean IoU by distance", .x_label = "metres", .percent = true};
+  for (std::size_t m = 0; m < evaluation.models.size(); ++m) {
+    Series series{evaluation.models[m].name, model_color(m), {}};
+    if (!evaluation.models[m].distance.empty())
+      for (const auto& band : evaluation.models[m].distance.bands())
+        if (const auto iou = band.total.mean_iou(); iou && band.to_m <= 80)
+          series.points.emplace_back(0.5 * (band.from_m + band.to_m), *iou);
+    if (series.points.empty()) return {};
+    chart.series.push_back(std::move(series));
+  }
+  return to_svg(chart);
+}
+
 std::string summary_cards(const Evaluation& evaluation, const std::vector<Gap>& gaps) {
   std::string html = R"(<section class="cards">)";
   for (std::size_t m = 0; m < evaluation.models.size(); ++m) {
@@ -268,7 +283,7 @@ std::string frame_charts(const Evaluation& evaluation) {
     course.series.push_back(std::move(along));
   }
   return R"(<div class="grid2">)" + to_svg(quantiles) + to_svg(course) + calibration_chart(evaluation) +
-         worst_frames(evaluation) + "</div>";
+         distance_chart(evaluation) + worst_frames(evaluation) + "</div>";
 }
 
 /// The epochs of a training history: a list, or an object that holds one under «epochs» or «history».

@@ -119,6 +119,17 @@ TEST_F(Training, LearnsFourPictures) {
   EXPECT_LT(history.back()["loss"].get<double>(), 0.7 * history.front()["loss"].get<double>()) << history.dump();
 }
 
+// Eight pictures that it sees again and again, without augmentation: what cannot learn these by heart learns nothing.
+TEST_F(Training, LearnsEightPicturesByHeart) {
+  make_data("train", 160, 96, 64, 3, three_classes(), 8);  // twenty steps an epoch
+  make_data("val", 8, 96, 64, 3);
+  TrainOptions options = quick("model");
+  options.batch = 8;
+  options.epochs = 20;
+  options.augment = {false, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  EXPECT_GE(train(options).best_accuracy, 0.99);
+}
+
 TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
   set_thread_count(2);
   make_data("train", 5, 48, 32, 1);
