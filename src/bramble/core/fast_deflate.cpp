@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kSymbols = 286;  // 256 literals, end of block, 29 lengths of runs
 constexpr int kEnd = 256;
-constexpr int kLongestCode = 15;
+constexpr int kLongestCode = 12;  // (15 are allowed) four codes fit into one write
 constexpr std::size_t kLongestRun = 258;
 
 struct Code {
@@ -44,14 +44,23 @@ const std::array<LengthSymbol, kLongestRun + 1>& length_symbols() {
   return table;
 }
 
-// Calls literal(byte) and run(length): bytes that equal the one before them, 8 at least.
-template <typename Literal, typename Run>
-void scan(std::span<const std::uint8_t> bytes, const Literal& literal, const Run& run) {
+// Calls four(pointer to four bytes), literal(byte) and run(length): bytes that equal the one before them, 8 at least.
+template <typename Four, typename Literal, typename Run>
+void scan(std::span<const std::uint8_t> bytes, const Four& four, const Literal& literal, const Run& run) {
   const std::uint8_t* p = bytes.data();
   const std::size_t count = bytes.size();
   std::size_t i = 0;
   if (count > 0) literal(p[i++]);
   while (i + 8 <= count) {
+    // A run that begins at one of the next four bytes has these four pairs of neighbours in it.
+    std::uint32_t fourth, fifth;
+    std::memcpy(&fourth, p + i + 3, 4);
+    std::memcpy(&fifth, p + i + 4, 4);
+    if (fourth != fifth) {
+      four(p + i);
+      i += 4;
+      continue;
+    }
     std::uint64_t here, before;
     std::memcpy(&here, p + i, 8);
     std::memcpy(&before, p + i - 1, 8);
@@ -130,14 +139,13 @@ Codes codes_of(const std::vector<int>& lengths) {
 class BitWriter {
  public:
   explicit BitWriter(std::uint8_t* out) : begin_(out), out_(out) {}
-  void put(std::uint64_t bits, int count) {  // at most 32
+  void put(std::uint64_t bits, int count) {  // at most 56
     buffer_ |= bits << filled_;
     filled_ += count;
-    if (filled_ < 32) return;
-    std::memcpy(out_, &buffer_, 4);
-    out_ += 4;
-    buffer_ >>= 32;
-    filled_ -= 32;
+    std::memcpy(out_, &buffer_, 8);  // whole bytes of it are done, what is behind them is written again
+    out_ += filled_ >> 3;
+    buffer_ >>= filled_ & ~7;
+    filled_ &= 7;
   }
   std::size_t finish() {
     std::memcpy(out_, &buffer_, 8);
@@ -148,7 +156,7 @@ class BitWriter {
   std::uint8_t* begin_;
   std::uint8_t* out_;
   std::uint64_t buffer_ = 0;
-  int filled_ = 0;
+  int filled_ = 0;  // less than 8 between two calls
 };
 
 }  // namespace
@@ -156,13 +164,16 @@ class BitWriter {
 std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
   // 1. What occurs how often. Several tables: neighbouring bytes are often the same.
   const auto& of_length = length_symbols();
-  std::array<std::array<std::uint32_t, 256>, 2> literal_counts{};
+  std::array<std::array<std::uint32_t, 256>, 4> literal_counts{};
   std::vector<std::uint64_t> counts(kSymbols, 0);
-  unsigned turn = 0;
   scan(
-      bytes, [&](std::uint8_t byte) { ++literal_counts[turn ^= 1][byte]; },
-      [&](std::size_t run) { ++counts[of_length[run].symbol]; });
-  for (std::size_t s = 0; s < 256; ++s) counts[s] = std::uint64_t{literal_counts[0][s]} + literal_counts[1][s];
+      bytes,
+      [&](const std::uint8_t* four) {
+        for (std::size_t k = 0; k < 4; ++k) ++literal_counts[k][four[k]];
+      },
+      [&](std::uint8_t byte) { ++literal_counts[0][byte]; }, [&](std::size_t run) { ++counts[of_length[run].symbol]; });
+  for (const auto& table : literal_counts)
+    for (std::size_t s = 0; s < 256; ++s) counts[s] += table[s];
   counts[kEnd] = 1;
   const auto lengths = code_lengths(counts, kLongestCode);
   const Codes codes = codes_of(lengths);
@@ -193,8 +204,20 @@ std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
     writer.put(meta[static_cast<std::size_t>(length)].bits, meta[static_cast<std::size_t>(length)].length);
 
   // 4. The bytes. A run is its length and the distance code, one bit that is 0.
+  static_assert(4 * kLongestCode <= 56);
   scan(
-      bytes, [&](std::uint8_t byte) { writer.put(codes[byte].bits, codes[byte].length); },
+      bytes,
+      [&](const std::uint8_t* four) {
+        std::uint64_t bits = 0;
+        int length = 0;
+        for (std::size_t k = 0; k < 4; ++k) {
+          const Code code = codes[four[k]];
+          bits |= std::uint64_t{code.bits} << length;
+          length += code.length;
+        }
+        writer.put(bits, length);
+      },
+      [&](std::uint8_t byte) { writer.put(codes[byte].bits, codes[byte].length); },
       [&](std::size_t run) {
         const LengthSymbol& symbol = of_length[run];
         writer.put(codes[symbol.symbol].bits, codes[symbol.symbol].length);
