@@ -15,7 +15,8 @@ namespace bramble {
 torch::Tensor attentional_class_features(const torch::Tensor& x, const torch::Tensor& coarse);
 
 /// ACF-Net on an EfficientNet backbone: ASPP, coarse map, attentional class features, and a light decoder that brings
-/// in the features at a quarter of the resolution (after DeepLabV3+), and (skip2) at a half. Tensor names: docs/model_package.md.
+/// in the features at a quarter of the resolution (after DeepLabV3+), and (skip2) at a half. Tensor names:
+/// docs/model_package.md.
 class AcfNetImpl : public SegmenterImpl {
  public:
   /// decoder: skip4, skip2 or none.
