@@ -12,9 +12,23 @@ def pages(checks):
     return [checks.root / "README.md", *sorted((checks.root / "docs").rglob("*.md")), *sorted((checks.root / "assets").glob("README.md"))]
 
 
+def shell_blocks(page):
+    """Texts of the fenced blocks that are for a shell."""
+    language, lines = None, []
+    for line in page.read_text().splitlines():
+        if not line.startswith("```"):
+            lines.append(line)
+        elif language is None:
+            language, lines = line[3:].strip(), []
+        else:
+            if language in ("", "sh", "bash", "console"):
+                yield "\n".join(lines)
+            language = None
+
+
 def commands(page):
     """Lines of fenced blocks that call the program, continuation lines joined, comments removed."""
-    for block in re.findall(r"```(?:sh|bash|console)?\n(.*?)```", page.read_text(), re.S):
+    for block in shell_blocks(page):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
             if words and words[0] in ("./bramble", "bramble"):
