@@ -74,7 +74,7 @@ def test_files_for_perceptionmetrics(checks):
 
 
 def test_half_the_bytes_and_back(checks):
-    folder, _, _ = made_package(checks, "lraspp", "lite0", 16, class_count(checks))
+    folder, _, _ = made_package(checks, "lraspp", "b0", 16, class_count(checks))
     slim = checks.work / "slim"
     shutil.rmtree(slim, ignore_errors=True)
     checks.run("model", "slim", folder, "-o", slim)
