@@ -258,7 +258,7 @@ void BagReader::seek(StampNs stamp_ns) {
         const BagMetadata content = i.open_storage(i.metadata.files[i.file_index])->content();
         span = {content.start_ns, content.duration_ns, content.message_count};
       }
-      reaches = span.start_ns + span.duration_ns >= stamp_ns;
+      reaches = moment_after(span.start_ns, span.duration_ns) >= stamp_ns;
       if (!reaches) return;
       i.storage = i.open_storage(i.metadata.files[i.file_index]);
       if (i.storage->seek(stamp_ns)) return;

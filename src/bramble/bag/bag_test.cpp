@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <limits>
 
 #include "bramble/bag/bag_reader.hpp"
 #include "bramble/bag/bag_writer.hpp"
@@ -77,6 +78,20 @@ int read_all(BagReader& reader) {
   int count = 0;
   while (reader.next()) ++count;
   return count;
+}
+
+// Found by the fuzzer: stamps of a damaged file may be any number (an overflow is undefined).
+TEST(BagMetadataTimes, MayBeAnyNumber) {
+  BagMetadata bag, early, late;
+  early.message_count = late.message_count = 1;
+  early.start_ns = std::numeric_limits<StampNs>::min();
+  early.duration_ns = -1;
+  late.start_ns = std::numeric_limits<StampNs>::max();
+  late.duration_ns = 1;
+  add_file(bag, "a", early);
+  add_file(bag, "b", late);
+  EXPECT_EQ(bag.message_count, 2U);
+  EXPECT_EQ(bag.start_ns, std::numeric_limits<StampNs>::min());
 }
 
 TEST_F(BagTest, RoundTripKeepsEverything) {

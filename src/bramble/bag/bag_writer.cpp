@@ -86,7 +86,7 @@ struct BagWriter::Impl {
       add_file(metadata, name, whole.metadata());
     }
     for (std::size_t i = 0; i < metadata.topics.size(); ++i) topic_index[metadata.topics[i].info.name] = i;
-    last_stamp_ns = metadata.start_ns + metadata.duration_ns;
+    last_stamp_ns = moment_after(metadata.start_ns, metadata.duration_ns);
     committed_messages = metadata.message_count;
   }
 
@@ -203,8 +203,9 @@ void BagWriter::Impl::write(const Message& message) {
   last_stamp_ns = metadata.message_count == 0 ? message.stamp_ns : std::max(last_stamp_ns, message.stamp_ns);
   metadata.duration_ns = duration_between(metadata.start_ns, last_stamp_ns);
   BagSpan& span = metadata.spans.back();
-  const StampNs end =
-      span.message_count == 0 ? message.stamp_ns : std::max(span.start_ns + span.duration_ns, message.stamp_ns);
+  const StampNs end = span.message_count == 0
+                          ? message.stamp_ns
+                          : std::max(moment_after(span.start_ns, span.duration_ns), message.stamp_ns);
   span.start_ns = span.message_count == 0 ? message.stamp_ns : std::min(span.start_ns, message.stamp_ns);
   span.duration_ns = duration_between(span.start_ns, end);
   ++span.message_count;

@@ -108,7 +108,8 @@ class McapReader final : public StorageReader {
   BagMetadata content() override {
     BagMetadata bag;
     bag.storage = "mcap";
-    for (const auto& [id, channel] : channels_) {
+    for (const auto& entry : channels_) {
+      const Channel& channel = entry.second;
       auto same = std::find_if(bag.topics.begin(), bag.topics.end(),
                                [&](const BagTopic& topic) { return topic.info.name == channel.topic.info.name; });
       if (same == bag.topics.end())

@@ -161,9 +161,9 @@ void add_file(BagMetadata& bag, const std::string& name, const BagMetadata& cont
       same->message_count += topic.message_count;
   }
   if (content.message_count == 0) return;
-  const StampNs end = content.start_ns + content.duration_ns;
+  const StampNs end = moment_after(content.start_ns, content.duration_ns);
   const bool first = bag.message_count == 0;
-  const StampNs bag_end = first ? end : std::max(bag.start_ns + bag.duration_ns, end);
+  const StampNs bag_end = first ? end : std::max(moment_after(bag.start_ns, bag.duration_ns), end);
   bag.start_ns = first ? content.start_ns : std::min(bag.start_ns, content.start_ns);
   bag.duration_ns = duration_between(bag.start_ns, bag_end);
   bag.message_count += content.message_count;

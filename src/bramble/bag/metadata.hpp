@@ -41,6 +41,11 @@ inline std::int64_t duration_between(StampNs first_ns, StampNs last_ns) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(last_ns) - static_cast<std::uint64_t>(first_ns));
 }
 
+/// And the moment at its end, with stamps of any value.
+inline StampNs moment_after(StampNs first_ns, std::int64_t duration_ns) {
+  return static_cast<StampNs>(static_cast<std::uint64_t>(first_ns) + static_cast<std::uint64_t>(duration_ns));
+}
+
 /// Adds a file to what is said of a bag: its name, its topics (merged by name), counts and times.
 void add_file(BagMetadata& bag, const std::string& name, const BagMetadata& content);
 

@@ -348,7 +348,7 @@ class Ros1Reader final : public StorageReader {
           (unread.empty() || unread.back() != entry.chunk))
         unread.push_back(entry.chunk);
     for (const std::uint64_t chunk : unread) note_damage([&] { index_chunk(chunk, false); });
-    for (auto& [id, connection] : connections_) note_damage([&] { open_topic(connection); });
+    for (auto& entry : connections_) note_damage([&] { open_topic(entry.second); });
     std::erase_if(entries_, [&](const Entry& entry) {
       const auto found = connections_.find(entry.connection);
       return found == connections_.end() || !found->second.index;

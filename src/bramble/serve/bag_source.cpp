@@ -51,7 +51,7 @@ void BagSource::set(const std::string& name, const nlohmann::json& value) {
   if (name != kPosition) LiveSource::set(name, value);
   const double position_s = number_within(name, value, 0, duration_s());
   position_ns_ = std::min(bag_.metadata().start_ns + static_cast<StampNs>(std::llround(position_s * 1e9)),
-                          bag_.metadata().start_ns + bag_.metadata().duration_ns);
+                          moment_after(bag_.metadata().start_ns, bag_.metadata().duration_ns));
   bag_.seek(position_ns_);
   next_ = bag_.next();
   observer_.restart();
