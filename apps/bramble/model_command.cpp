@@ -157,7 +157,7 @@ void add_get(CLI::App& model) {
   auto options = std::make_shared<Options>();
   auto* command = model.add_subcommand("get", "Copy a model that ships with the program, to export or to train on");
   command->add_option("name", options->name, "default: trained in many worlds, under many skies")->required();
-  command->add_option("-o,--output", options->output, "package to make (default: models/NAME)");
+  command->add_option("-o,--output", options->output, "package to make")->required();
   command->footer(
       "Examples:\n  bramble model get default -o models/mine\n  bramble infer --model default --image photo.jpg -o "
       "out");
@@ -171,9 +171,8 @@ void add_get(CLI::App& model) {
       fail("no model '{}' ships with the program; there is: {}", options->name.string(),
            there.empty() ? "none" : there);
     }
-    const auto output = options->output.empty() ? std::filesystem::path("models") / options->name : options->output;
-    copy_model(shipped, output, TensorType::kFloat);
-    fmt::print("{}\n", output.string());
+    copy_model(shipped, options->output, TensorType::kFloat);
+    fmt::print("{}\n", options->output.string());
   });
 }
 

@@ -96,10 +96,9 @@ struct BagWriter::Impl {
     file_bytes = 0;
     const fs::path file = folder / metadata.files.back();
     if (options.storage == "mcap")
-      storage = create_mcap_file(file, options.ros_distro,
-                                 options.compression_mode != "chunk" ? mcap::Compression::kNone
-                                 : options.compression == "lz4"      ? mcap::Compression::kLz4
-                                                                     : mcap::Compression::kZstd);
+      storage =
+          create_mcap_file(file, options.ros_distro,
+                           mcap::compression_named(options.compression_mode == "chunk" ? options.compression : ""));
     else
       storage = create_sqlite_file(file, options.ros_distro);
     for (const BagTopic& topic : metadata.topics) storage->add_topic(topic.info);

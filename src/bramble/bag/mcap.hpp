@@ -29,6 +29,10 @@ enum Opcode : std::uint8_t {
 };
 
 enum class Compression { kNone, kZstd, kLz4 };
+/// Of chunks, by the name that MCAP and rosbag2 give it; any other name is none.
+inline Compression compression_named(std::string_view name) {
+  return name == "zstd" ? Compression::kZstd : name == "lz4" ? Compression::kLz4 : Compression::kNone;
+}
 
 /// Little-endian bytes of a record's content.
 class Bytes {

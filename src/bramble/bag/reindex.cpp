@@ -36,12 +36,10 @@ void write_anew(const fs::path& file, const std::string& ros_distro) {
   fs::remove(mended);
   const auto reader = open_damaged(file);
   const BagMetadata content = reader->content();
-  const bool packed_chunks = content.compression_mode == "chunk";
   const bool packed_messages = content.compression_mode == "message";
-  auto writer =
-      file.extension() == ".mcap"
-          ? create_mcap_file(mended, ros_distro, packed_chunks ? mcap::Compression::kZstd : mcap::Compression::kNone)
-          : create_sqlite_file(mended, ros_distro);
+  auto writer = file.extension() == ".mcap"
+                    ? create_mcap_file(mended, ros_distro, mcap::compression_named(content.compression_format))
+                    : create_sqlite_file(mended, ros_distro);
   BagMetadata written;
   written.version = ros_distro == "jazzy" ? 9 : 5;
   written.ros_distro = ros_distro;

@@ -30,6 +30,7 @@ void DistanceScore::add(const ImageU8& label, const ImageU8& estimate, const Ima
 }
 
 void DistanceScore::merge(const DistanceScore& other) {
+  if (other.bands_.empty()) return;
   if (bands_.empty()) bands_ = DistanceScore(other.bands_.front().total.class_count()).bands_;
   for (std::size_t i = 0; i < bands_.size(); ++i) bands_[i].total.merge(other.bands_[i].total);
 }

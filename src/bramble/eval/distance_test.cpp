@@ -16,7 +16,8 @@ TEST(DistanceScore, CountsEachPixelInItsBand) {
   DistanceScore score(2);
   EXPECT_TRUE(score.empty());
   score.add(label, estimate, depth);
-  score.merge(score);  // twice
+  score.merge(score);            // twice
+  score.merge(DistanceScore());  // nothing
   const auto& bands = score.bands();
   ASSERT_EQ(bands.size(), 6U);
   EXPECT_EQ(bands[0].total.count(0, 0), 2U);
