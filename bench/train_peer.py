@@ -5,7 +5,7 @@ Builds ACF-Net with torch.nn from docs/model_package.md, takes weights and one b
 and repeats the step (forward, both cross-entropies, backward, AdamW) in eager mode, in both memory layouts. The loss of
 the batch in evaluation mode is written too: it shows that both sides train the same network.
 
-    train_peer.py --work FOLDER --json OUT [--threads N] [--steps N] [--warm-up N]
+    train_peer.py --work FOLDER --json OUT [--threads N] [--steps N] [--warm-up N] [--device cpu|cuda] [--precision f32|bf16|f16]
 
 FOLDER holds step.json {backbone, decoder, classes, mean, std, learning_rate, backbone_factor, weight_decay, aux_weight},
 weights.safetensors, and batch.safetensors with image [N, 3, H, W] on 0…1 and label [N, H, W].
@@ -174,12 +174,19 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="f32")
     options = parser.parse_args()
+    device, gpu = torch.device(options.device), options.device == "cuda"
+    kind = {"f32": None, "bf16": torch.bfloat16, "f16": torch.float16}[options.precision]
+    torch.backends.cudnn.benchmark = True
     torch.set_num_threads(options.threads)
     step = json.load(open(os.path.join(options.work, "step.json")))
     batch = read_safetensors(os.path.join(options.work, "batch.safetensors"))
-    label = batch["label"].long()
-    mean, std = (torch.tensor(step[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    host_image, host_label = batch["image"], batch["label"].long()
+    if gpu:
+        host_image, host_label = host_image.pin_memory(), host_label.pin_memory()
+    mean, std = (torch.tensor(step[name], device=device).view(1, 3, 1, 1) for name in ("mean", "std"))
     results = {"version": torch.__version__}
 
     for name, layout in (("nhwc", torch.channels_last), ("nchw", torch.contiguous_format)):
@@ -188,10 +195,14 @@ def main():
         missing = [key for key in missing if not key.endswith("num_batches_tracked")]
         if missing or surplus:
             sys.exit(f"the weights do not fit: missing {missing[:3]}, surplus {surplus[:3]}")
-        network = network.to(memory_format=layout)
+        network = network.to(device, memory_format=layout)
+        scaler = torch.amp.GradScaler() if options.precision == "f16" else None
 
         def loss_of():
-            logits, coarse = network(((batch["image"] - mean) / std).contiguous(memory_format=layout))
+            image, label = host_image.to(device, non_blocking=True), host_label.to(device, non_blocking=True)
+            with torch.autocast(device.type, dtype=kind, enabled=kind is not None and network.training):
+                logits, coarse = network(((image - mean) / std).contiguous(memory_format=layout))
+            logits, coarse = logits.float(), coarse.float()
             full = F.interpolate(logits, size=label.shape[1:], mode="bilinear", align_corners=False)
             cell = label.shape[1] // coarse.shape[2]
             small = label[:, cell // 2::cell, cell // 2::cell]
@@ -210,9 +221,16 @@ def main():
             begin = time.perf_counter()
             optimizer.zero_grad()
             loss = loss_of()
+            if scaler:
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
+            else:
+                loss.backward()
+                optimizer.step()
             loss.item()
-            loss.backward()
-            optimizer.step()
+            if gpu:
+                torch.cuda.synchronize()
             if i >= options.warm_up:
                 times.append(time.perf_counter() - begin)
         results[name + "_s"] = times

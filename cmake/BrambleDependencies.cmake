@@ -40,19 +40,42 @@ target_compile_definitions(bramble_embree INTERFACE BRAMBLE_EMBREE_MAJOR=${EMBRE
 
 if(BRAMBLE_LEARNING)
   find_package(OpenMP REQUIRED)
-  find_package(Torch REQUIRED)
-  # Torch's own target carries warnings-prone headers: take them as system headers.
+  # libtorch: of a Python package (the way to one with CUDA) where BRAMBLE_TORCH_DIR names it, else the system's.
+  set(BRAMBLE_TORCH_DIR "$ENV{BRAMBLE_TORCH_DIR}" CACHE PATH "Folder «torch» of an installed PyTorch, for its libtorch")
   add_library(bramble_torch INTERFACE)
-  target_include_directories(bramble_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-  target_link_libraries(bramble_torch INTERFACE ${TORCH_LIBRARIES})
-  separate_arguments(BRAMBLE_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-  target_compile_options(bramble_torch INTERFACE ${BRAMBLE_TORCH_FLAGS})
+  if(BRAMBLE_TORCH_DIR)
+    # Not by its own package file, which wants the CUDA toolkit: we compile no kernel.
+    # And not the whole of include/: it holds a fmt of its own beside ours.
+    if(NOT EXISTS "${BRAMBLE_TORCH_DIR}/include/torch/csrc/api/include/torch/torch.h")
+      message(FATAL_ERROR "BRAMBLE_TORCH_DIR=${BRAMBLE_TORCH_DIR} is no PyTorch: it lacks include/torch")
+    endif()
+    file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/torch_include")
+    foreach(folder ATen c10 caffe2 torch)
+      file(CREATE_LINK "${BRAMBLE_TORCH_DIR}/include/${folder}" "${CMAKE_BINARY_DIR}/torch_include/${folder}" SYMBOLIC)
+    endforeach()
+    target_include_directories(bramble_torch SYSTEM INTERFACE "${CMAKE_BINARY_DIR}/torch_include"
+      "${CMAKE_BINARY_DIR}/torch_include/torch/csrc/api/include")
+    file(GLOB torch_cuda_libs "${BRAMBLE_TORCH_DIR}/lib/libtorch_cuda.so" "${BRAMBLE_TORCH_DIR}/lib/libc10_cuda.so")
+    # Nothing calls into the CUDA library by name; loaded, it registers its kernels. libstdc++ comes first, because
+    # libtorch.so exports parts of an older one's std::filesystem, which then crash in our calls.
+    target_link_libraries(bramble_torch INTERFACE "-Wl,--no-as-needed" stdc++
+      "${BRAMBLE_TORCH_DIR}/lib/libtorch.so" "${BRAMBLE_TORCH_DIR}/lib/libtorch_cpu.so"
+      "${BRAMBLE_TORCH_DIR}/lib/libc10.so" ${torch_cuda_libs} "-Wl,--as-needed,--allow-shlib-undefined")
+  else()
+    find_package(Torch REQUIRED)
+    # Torch's own target carries warnings-prone headers: take them as system headers.
+    target_include_directories(bramble_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+    target_link_libraries(bramble_torch INTERFACE ${TORCH_LIBRARIES})
+    separate_arguments(BRAMBLE_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+    target_compile_options(bramble_torch INTERFACE ${BRAMBLE_TORCH_FLAGS})
+  endif()
 
   # Gloo, with which libtorch's c10d joins several processes: its headers are a package of their own.
   add_library(bramble_gloo INTERFACE)
   find_path(GLOO_INCLUDE_DIR gloo/context.h)
   find_library(GLOO_LIBRARY gloo)
-  if(GLOO_INCLUDE_DIR AND GLOO_LIBRARY)
+  # A Python package's libtorch holds a Gloo of its own age, without headers.
+  if(GLOO_INCLUDE_DIR AND GLOO_LIBRARY AND NOT BRAMBLE_TORCH_DIR)
     target_include_directories(bramble_gloo SYSTEM INTERFACE "${GLOO_INCLUDE_DIR}")
     target_link_libraries(bramble_gloo INTERFACE ${GLOO_LIBRARY})
     set(BRAMBLE_HAS_GLOO ON)

@@ -47,6 +47,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     std::filesystem::path bag, model;
     std::string network_size;
     int batch = 8;
+    std::string device = "cpu", precision = "auto";
     BagBenchOptions bags;
     double megabytes = 400;
     LatencyBenchOptions latency;
@@ -117,6 +118,9 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
   auto* train = command->add_subcommand("train", "training samples/s beside Python PyTorch on the same network");
   train->add_option("--size", options->network_size, "network input (default: 256x192)");
   train->add_option("--batch", options->batch)->check(CLI::PositiveNumber)->capture_default_str();
+  train->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  train->add_option("--precision", options->precision, "f32, bf16, f16 (GPU), or auto: bf16 on a GPU, f32 elsewhere")
+      ->capture_default_str();
   train->add_option("--python", options->python, "Python with torch (default: the tests' own)");
   train->footer(
       "Examples:\n  bramble bench train\n  bramble bench train --size 512x384 --batch 4 --python venv/bin/python");
@@ -124,6 +128,8 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     TrainBenchOptions bench;
     if (!options->network_size.empty()) std::tie(bench.width, bench.height) = parse_size(options->network_size);
     bench.batch = options->batch;
+    bench.device = options->device;
+    bench.precision = options->precision;
     bench.python = peer_python(options->python, "perceptionmetrics");
     bench.peer_script = home_folder() / "bench" / "train_peer.py";
     show(bench_train(bench), common);

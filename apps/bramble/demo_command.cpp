@@ -15,7 +15,8 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
     std::filesystem::path output;
     bool full = false;
     int epochs = 0;
-    std::string scenario = "meadow", other = "other", size, input;
+    std::string scenario = "meadow", other = "other", size, input, device = "auto";
+    int batch = 0;
   };
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("demo", "The whole story: worlds, drives, bags, data sets, two models, report");
@@ -25,6 +26,11 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
   command->add_option("--epochs", options->epochs, "another number of epochs")->check(CLI::PositiveNumber);
   command->add_option("--size", options->size, "another picture size, WIDTHxHEIGHT");
   command->add_option("--input", options->input, "another network input, WIDTHxHEIGHT");
+  command->add_option("--batch", options->batch, "another number of samples a training step")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--device", options->device, "of the models: auto (a GPU where there is one), cpu, cuda or cuda:N")
+      ->capture_default_str();
   command->add_option("--scenario", options->scenario, "the world that the model is for")->capture_default_str();
   command->add_option("--other", options->other, "the other domain")->capture_default_str();
   command->footer(
@@ -44,6 +50,8 @@ void add_demo_command(CLI::App& app, CommonOptions& common) {
     story.manual_trace = find_shipped("meadow_manual", "config/traces", ".csv");
     story.weights = find_pretrained("efficientnet-lite0");
     if (options->epochs > 0) story.epochs = options->epochs;
+    if (options->batch > 0) story.batch = options->batch;
+    story.device = options->device;
     if (!options->size.empty()) std::tie(story.width, story.height) = parse_size(options->size);
     if (!options->input.empty()) std::tie(story.train_width, story.train_height) = parse_size(options->input);
     const StoryReport report = tell_story(story);

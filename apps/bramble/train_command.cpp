@@ -62,6 +62,12 @@ void add_train_command(CLI::App& app, CommonOptions& common) {
           "ImageNet weights: a file of EfficientNet-PyTorch, torchvision or timm (.pth, .safetensors), or none")
       ->capture_default_str();
   model->add_option("--size", options->size, "network input, WIDTHxHEIGHT; default: the data set's");
+  auto* machine = group("Machine");
+  machine->add_option("--device", train_options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  machine
+      ->add_option("--precision", train_options.precision,
+                   "f32, bf16, f16 (GPU), or auto: bf16 on a GPU, f32 elsewhere")
+      ->capture_default_str();
   auto* course = group("Course");
   course->add_option("--epochs", train_options.epochs)->capture_default_str();
   course->add_option("--batch", train_options.batch, "samples a step")->capture_default_str();

@@ -57,6 +57,9 @@ class Network {
 std::unique_ptr<Network> open_openvino_network(const std::filesystem::path& folder, const ModelInfo& info,
                                                const NetworkOptions& options);
 
+/// Whether libtorch was built with CUDA and finds a GPU.
+bool cuda_is_there();
+
 /// libtorch in eager mode, on the processor or on an NVIDIA GPU. Throws Error when libtorch has no CUDA or finds no
 /// GPU, and for a precision other than float32 (bfloat16 on a GPU).
 std::unique_ptr<Network> open_torch_network(const std::filesystem::path& folder, bool cuda,

@@ -89,6 +89,8 @@ class TorchNetwork final : public Network {
 
 }  // namespace
 
+bool cuda_is_there() { return torch::cuda::is_available(); }
+
 std::unique_ptr<Network> open_torch_network(const std::filesystem::path& folder, bool cuda,
                                             const NetworkOptions& options) {
   return std::make_unique<TorchNetwork>(folder, cuda, options);

@@ -236,11 +236,13 @@ class NormActivate : public torch::autograd::Function<NormActivate> {
 }  // namespace
 
 torch::Tensor norm_activate(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, Activation activation) {
-  if (norm.is_training() && torch::GradMode::is_enabled() && x.device().is_cpu() && x.scalar_type() == torch::kFloat &&
+  // A convolution under autocast gives bfloat16; sums and what follows are float.
+  const bool readable = x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16;
+  if (norm.is_training() && torch::GradMode::is_enabled() && x.device().is_cpu() && readable &&
       norm.options.momentum().has_value() && norm.running_mean.defined()) {
     norm.num_batches_tracked += 1;
-    return NormActivate::apply(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, *norm.options.momentum(),
-                               norm.options.eps(), activation);
+    return NormActivate::apply(x.to(torch::kFloat), norm.weight, norm.bias, norm.running_mean, norm.running_var,
+                               *norm.options.momentum(), norm.options.eps(), activation);
   }
   // In place: nobody else holds what a batch norm returns. Not clamp(): its gradient takes four passes.
   torch::Tensor y = norm.forward(x);

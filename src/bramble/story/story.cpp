@@ -14,6 +14,7 @@
 #include "bramble/dataset/extract.hpp"
 #include "bramble/eval/report.hpp"
 #include "bramble/infer/engine.hpp"
+#include "bramble/infer/network.hpp"
 #include "bramble/infer/node.hpp"
 #include "bramble/record/recorder.hpp"
 #include "bramble/sim/simulation.hpp"
@@ -115,6 +116,11 @@ class Story {
     return world(drive.other_world).simulation(options_.vehicle, simulation);
   }
 
+  EngineOptions engine_options() const {
+    const bool gpu = options_.device == "auto" ? cuda_is_there() : options_.device != "cpu";
+    return {.device = gpu ? Device::kCuda : Device::kCpu};
+  }
+
   void record(const Drive& drive) {
     title(fmt::format("drive «{}» ({})", drive.name,
                       drive.driver.starts_with("trace:") ? "recorded manual drive" : drive.driver));
@@ -154,6 +160,7 @@ class Story {
     training.epochs = options_.epochs;
     training.batch = options_.batch;
     training.seed = options_.seed;
+    training.device = options_.device;
     const TrainReport report = train(training);
     figures_["training"][name] = {{"best_epoch", report.best_epoch},
                                   {"val_accuracy", report.best_accuracy},
@@ -168,7 +175,7 @@ class Story {
     std::vector<std::unique_ptr<Engine>> engines;
     std::vector<Predictor> predictors;
     for (const char* name : {"meadow", "other"}) {
-      engines.push_back(Engine::open(options_.output / "models" / name));
+      engines.push_back(Engine::open(options_.output / "models" / name, engine_options()));
       Engine* engine = engines.back().get();
       predictors.push_back({name, engine->ontology(), [engine](const ImageU8& rgb) { return engine->segment(rgb); },
                             engine->info().history});
@@ -190,7 +197,7 @@ class Story {
   // The model at work on the simulation's own stream, scored against the ground truth as it drives.
   void drive_live(StoryReport& report) {
     title("live inference on the simulation");
-    const auto engine = Engine::open(options_.output / "models" / "meadow");
+    const auto engine = Engine::open(options_.output / "models" / "meadow", engine_options());
     NodeOptions node_options;
     node_options.image_topic = kImageTopic;
     node_options.label_topic = kLabelTopic;

@@ -25,6 +25,7 @@ struct StoryOptions {
   int epochs = 10;
   int batch = 8;
   std::uint64_t seed = 1;
+  std::string device = "auto";  ///< of the models (model/torch_device.hpp)
 };
 
 /// The reference recipe: 1024x768, 1,886 / 405 / 1,827 samples at 20 Hz, 30 epochs.

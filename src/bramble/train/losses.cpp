@@ -27,20 +27,22 @@ std::pair<torch::Tensor, torch::Tensor> labelled_pixels(const torch::Tensor& log
 
 torch::Tensor pixel_cross_entropy(const torch::Tensor& logits, const torch::Tensor& label,
                                   const torch::Tensor& class_weights, double label_smoothing, double ohem) {
-  // The mean over no pixels at all is not a number.
-  const std::int64_t labelled = (label != kIgnored).sum().item<std::int64_t>();
-  if (labelled == 0) return logits.sum() * 0.0;
   auto options = F::CrossEntropyFuncOptions().ignore_index(kIgnored).label_smoothing(label_smoothing);
   if (class_weights.defined()) options.weight(class_weights);
-  if (ohem >= 1) return F::cross_entropy(logits, label, options);
   const torch::Tensor each = F::cross_entropy(logits, label, options.reduction(torch::kNone)).reshape({-1});
+  const torch::Tensor truth = label.reshape({-1}), ignored = truth == kIgnored;
+  const torch::Tensor weight =
+      class_weights.defined() ? class_weights.index_select(0, truth.masked_fill(ignored, 0)).masked_fill(ignored, 0.0)
+                              : ignored.logical_not().to(logits.scalar_type());
+  // Not libtorch's own mean, which is not a number over no pixels at all; and nothing here asks a GPU for a value.
+  constexpr double kTiny = 1e-12;
+  if (ohem >= 1) return each.sum() / weight.sum().clamp_min(kTiny);
+  const std::int64_t labelled = ignored.logical_not().sum().item<std::int64_t>();
+  if (labelled == 0) return logits.sum() * 0.0;
   const std::int64_t kept = std::max<std::int64_t>(1, std::llround(ohem * static_cast<double>(labelled)));
   // Ignored pixels must not be chosen, even where all others have no loss.
-  const torch::Tensor rank = each.detach().masked_fill(label.reshape({-1}) == kIgnored, -1.0);
-  const torch::Tensor hardest = std::get<1>(rank.topk(kept, 0, true, false));
-  const torch::Tensor sum = each.index_select(0, hardest).sum();
-  if (!class_weights.defined()) return sum / static_cast<double>(kept);
-  return sum / class_weights.index_select(0, label.reshape({-1}).index_select(0, hardest)).sum();
+  const torch::Tensor hardest = std::get<1>(each.detach().masked_fill(ignored, -1.0).topk(kept, 0, true, false));
+  return each.index_select(0, hardest).sum() / weight.index_select(0, hardest).sum();
 }
 
 torch::Tensor dice_loss(const torch::Tensor& logits, const torch::Tensor& label) {

@@ -46,7 +46,7 @@ std::string first_node(const std::string& list) {
   return name;
 }
 
-std::string first_line(const std::exception& error) {
+[[maybe_unused]] std::string first_line(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
   return text.substr(0, text.find('\n'));
@@ -144,7 +144,7 @@ void ProcessGroup::sum(std::vector<at::Tensor> tensors) {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> flat;
   for (const auto& tensor : tensors) flat.push_back(tensor.detach().reshape({-1}));
-  const torch::Tensor all = torch::cat(flat);
+  const torch::Tensor all = torch::cat(flat).cpu();
   impl_->sum(all);
   std::int64_t at = 0;
   for (auto& tensor : tensors) {

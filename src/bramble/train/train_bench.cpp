@@ -14,6 +14,7 @@
 #include "bramble/core/parallel.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/model/acfnet.hpp"
+#include "bramble/model/torch_device.hpp"
 #include "bramble/model/torch_threads.hpp"
 #include "bramble/train/train_step.hpp"
 
@@ -40,9 +41,10 @@ double median(std::vector<double> values) {
 }
 
 // Patches of colour with a label each, so that the loss has something to learn.
-Batch made_up_batch(const TrainBenchOptions& options) {
-  Batch batch{torch::empty({options.batch, 3, options.height, options.width}),
-              torch::empty({options.batch, options.height, options.width}, torch::kLong)};
+Batch made_up_batch(const TrainBenchOptions& options, bool pinned) {
+  const auto memory = torch::TensorOptions().pinned_memory(pinned);
+  Batch batch{torch::empty({options.batch, 3, options.height, options.width}, memory),
+              torch::empty({options.batch, options.height, options.width}, memory.dtype(torch::kLong))};
   auto image = batch.image.accessor<float, 4>();
   auto label = batch.label.accessor<std::int64_t, 3>();
   Random random(1, stream_of("bench batch"));
@@ -72,13 +74,15 @@ std::string quoted(const fs::path& path) {
 }
 
 // What the peer measured, or an object with «error».
-nlohmann::json run_peer(const TrainBenchOptions& options, const fs::path& work) {
+nlohmann::json run_peer(const TrainBenchOptions& options, const std::string& precision, const fs::path& work) {
   if (options.python.empty()) return {{"error", "no Python was given"}};
   if (!fs::exists(options.peer_script)) return {{"error", "the peer script is not there"}};
   const fs::path result = work / "peer.json", log = work / "peer.log";
-  const std::string command = fmt::format("{} {} --work {} --json {} --threads {} --steps {} --warm-up {} > {} 2>&1",
-                                          quoted(options.python), quoted(options.peer_script), quoted(work),
-                                          quoted(result), thread_count(), options.steps, options.warm_up, quoted(log));
+  const std::string command = fmt::format(
+      "{} {} --work {} --json {} --threads {} --steps {} --warm-up {} "
+      "--device {} --precision {} > {} 2>&1",
+      quoted(options.python), quoted(options.peer_script), quoted(work), quoted(result), thread_count(), options.steps,
+      options.warm_up, options.device.substr(0, 4) == "cuda" ? "cuda" : "cpu", precision, quoted(log));
   const int status = std::system(command.c_str());  // NOLINT: arguments are quoted
   if (status == 0 && fs::exists(result)) return nlohmann::json::parse(read_text_file(result), nullptr, false);
   std::string text = fs::exists(log) ? read_text_file(log) : "";
@@ -98,9 +102,13 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
   set_torch_threads(thread_count());
   torch::manual_seed(1);
   const ModelInfo info;  // for the normalisation
-  const TrainStepOptions step_options;
+  const torch::Device device = torch_device(options.device);
+  const std::string precision = resolved_precision(options.precision, device);
+  TrainStepOptions step_options;
+  step_options.device = device;
+  step_options.precision = scalar_type_of(precision);
   TrainStep step(std::make_shared<AcfNetImpl>(options.backbone, options.decoder, options.classes), info, step_options);
-  const Batch batch = made_up_batch(options);
+  const Batch batch = made_up_batch(options, device.is_cuda());
 
   // 1. What the peer starts from, and the loss it must see there.
   const TemporaryFolder work;
@@ -120,7 +128,8 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
   {
     const torch::NoGradGuard no_grad;
     step.network()->eval();
-    eval_loss = step.loss(step.network()->forward(step.normalised(batch.image)), batch.label).item<double>();
+    eval_loss =
+        step.loss(step.network()->forward(step.normalised(batch.image)), step.on_device(batch.label)).item<double>();
   }
 
   // 2. Ours, the peer, ours again.
@@ -131,12 +140,13 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
       throw_if_interrupted();
       const auto begin = std::chrono::steady_clock::now();
       step.learn(batch, step_options.learning_rate);
+      wait_for(device);
       if (i >= options.warm_up)
         times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
   };
   measure();
-  const nlohmann::json measured = run_peer(options, work.path);
+  const nlohmann::json measured = run_peer(options, precision, work.path);
   measure();
 
   const double step_s = median(times);
@@ -145,6 +155,8 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
                             {"batch", options.batch},
                             {"steps", 2 * options.steps},
                             {"threads", thread_count()},
+                            {"device", options.device},
+                            {"precision", precision},
                             {"step_ms", 1e3 * step_s},
                             {"samples_per_s", options.batch / step_s},
                             {"peer", nullptr},

@@ -9,6 +9,7 @@
 #include "bramble/core/yaml.hpp"
 #include "bramble/model/efficientnet.hpp"
 #include "bramble/model/segmenter.hpp"
+#include "bramble/train/mixed_precision.hpp"
 
 namespace bramble {
 namespace {
@@ -35,6 +36,7 @@ void TrainConfig::validate() const {
   if (!decoder.empty()) one_of("decoder", decoder, decoders);
   if (output_stride != 8 && output_stride != 16)
     fail("an output stride of {} is not built; there are 8 and 16", output_stride);
+  one_of("precision", precision, train_precisions());
   if (epochs < 1) fail("{} epochs make no training", epochs);
   if (batch < 2) fail("a batch of {} is too small: batch norms need at least 2 samples", batch);
   in_range("micro-batches", micro_batches, 0, 1024);
@@ -71,6 +73,7 @@ TrainConfig load_train_config(const std::filesystem::path& file, const TrainConf
   model.get("output_stride", c.output_stride, 8, 16);
   model.get("width", c.width, 32, 8192);
   model.get("height", c.height, 32, 8192);
+  root.get("precision", c.precision, train_precisions());
   root.get("epochs", c.epochs, 1, 1'000'000);
   root.get("batch", c.batch, 2, 4096);
   root.get("micro_batches", c.micro_batches, 0, 1024);
@@ -124,6 +127,7 @@ nlohmann::json to_json(const TrainConfig& c) {
             {"output_stride", c.output_stride},
             {"width", c.width},
             {"height", c.height}}},
+          {"precision", c.precision},
           {"epochs", c.epochs},
           {"batch", c.batch},
           {"micro_batches", c.micro_batches},

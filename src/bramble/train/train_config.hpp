@@ -26,6 +26,7 @@ struct TrainConfig {
   std::string decoder;                          ///< empty: the architecture's own (acfnet: skip2)
   int output_stride = 16;                       ///< 8 or 16
   int width = 0, height = 0;                    ///< network input; 0: the data set's size, cut to a multiple of 16
+  std::string precision = "auto";               ///< of convolutions and products while training: train_precisions()
   // course
   int epochs = 30;
   int batch = 8;          ///< samples a step, over all processes

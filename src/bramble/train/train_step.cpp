@@ -6,19 +6,21 @@
 #include <cmath>
 
 #include "bramble/ontology/ontology.hpp"
+#include "bramble/train/fused_adamw.hpp"
 
 namespace bramble {
 
 namespace F = torch::nn::functional;
 
 TrainStep::TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options)
-    : network_(std::move(network)), options_(options) {
-  const auto per_channel = [](const std::array<double, 3>& values) {
-    return torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1});
+    : network_(std::move(network)), options_(options), loss_scale_(options.precision == torch::kHalf) {
+  const auto per_channel = [&](const std::array<double, 3>& values) {
+    return on_device(torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1}));
   };
+  network_->to(options.device);
   mean_ = per_channel(info.mean);
   stddev_ = per_channel(info.stddev);
-  if (!options.class_weights.empty()) class_weights_ = torch::tensor(options.class_weights, torch::kFloat);
+  if (!options.class_weights.empty()) class_weights_ = on_device(torch::tensor(options.class_weights, torch::kFloat));
   use_channels_last();
 
   std::vector<torch::Tensor> head, backbone;
@@ -78,8 +80,12 @@ std::vector<torch::Tensor> TrainStep::gradients() {
   return tensors;
 }
 
+torch::Tensor TrainStep::on_device(const torch::Tensor& tensor) const {
+  return tensor.to(options_.device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
 torch::Tensor TrainStep::normalised(const torch::Tensor& image) const {
-  return ((image - mean_) / stddev_).contiguous(torch::MemoryFormat::ChannelsLast);
+  return ((on_device(image) - mean_) / stddev_).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 torch::Tensor TrainStep::full_size(const torch::Tensor& logits, const torch::Tensor& label) {
@@ -90,13 +96,15 @@ torch::Tensor TrainStep::full_size(const torch::Tensor& logits, const torch::Ten
 }
 
 torch::Tensor TrainStep::loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const {
-  const torch::Tensor main = segmentation_loss(full_size(out.logits, label), label, class_weights_, options_.loss);
+  const torch::Tensor main =
+      segmentation_loss(full_size(out.logits.to(torch::kFloat), label), label, class_weights_, options_.loss);
   if (!out.coarse.defined() || options_.loss.aux_weight == 0) return main;
   // The coarse map's label is the pixel in the middle of each of its cells.
   const auto cell = label.size(1) / out.coarse.size(2);
   const torch::Tensor coarse_label =
       label.slice(1, cell / 2, c10::nullopt, cell).slice(2, cell / 2, c10::nullopt, cell).contiguous();
-  return main + options_.loss.aux_weight * segmentation_loss(out.coarse, coarse_label, class_weights_, options_.loss);
+  return main + options_.loss.aux_weight *
+                    segmentation_loss(out.coarse.to(torch::kFloat), coarse_label, class_weights_, options_.loss);
 }
 
 void TrainStep::begin() {
@@ -118,10 +126,13 @@ double TrainStep::accumulate(const Batch& batch, double share) {
       for (std::size_t i = 0; i < now.size(); ++i) now[i].copy_(statistics_before_[i]);
     }
   }
-  torch::Tensor loss = this->loss(network_->forward(normalised(batch.image)), batch.label);
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) return value;
-  (share < 1 ? loss * share : loss).backward();
+  torch::Tensor loss;
+  {
+    const MixedPrecision mixed(options_.device, options_.precision);
+    loss = this->loss(network_->forward(normalised(batch.image)), on_device(batch.label));
+  }
+  // The value is asked for last: a GPU would stand still until the backward pass is known.
+  loss_scale_.scaled(share < 1 ? loss * share : loss).backward();
   if (share < 1) {
     const torch::NoGradGuard no_grad;
     const auto now = statistics();
@@ -130,10 +141,11 @@ double TrainStep::accumulate(const Batch& batch, double share) {
       now[i].copy_(statistics_sum_[i]);  // after the last part: the mean over this process's parts, times their share
     }
   }
-  return value;
+  return loss.item<double>();
 }
 
 void TrainStep::apply(double rate) {
+  if (!loss_scale_.unscale(gradients())) return;
   const double rates[] = {rate, rate * options_.backbone_factor};
   for (std::size_t i = 0; i < 2; ++i) {
     auto& how = optimizer_->param_groups()[i].options();
@@ -142,14 +154,18 @@ void TrainStep::apply(double rate) {
     else
       static_cast<torch::optim::AdamWOptions&>(how).lr(rates[i]);
   }
-  optimizer_->step();
+  auto* adamw = dynamic_cast<torch::optim::AdamW*>(optimizer_.get());
+  if (adamw && options_.device.is_cuda() && has_fused_adamw())
+    fused_step(*adamw);
+  else
+    optimizer_->step();
   ++steps_;
   if (options_.ema > 0) {
     const torch::NoGradGuard no_grad;
     // At the start the average must not remember the random weights: its memory grows with the steps.
     const double decay = std::min(options_.ema, static_cast<double>(steps_) / (10.0 + static_cast<double>(steps_)));
-    const auto now = state();
-    for (std::size_t i = 0; i < now.size(); ++i) average_[i].mul_(decay).add_(now[i], 1 - decay);
+    torch::_foreach_mul_(average_, decay);
+    torch::_foreach_add_(average_, state(), 1 - decay);
   }
 }
 

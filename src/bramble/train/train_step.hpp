@@ -8,6 +8,7 @@
 #include "bramble/dataset/model_package.hpp"
 #include "bramble/model/segmenter.hpp"
 #include "bramble/train/losses.hpp"
+#include "bramble/train/mixed_precision.hpp"
 
 namespace bramble {
 
@@ -23,25 +24,28 @@ struct TrainStepOptions {
   double weight_decay = 1e-4;
   double momentum = 0.9;  ///< of sgd
   double ema = 0;         ///< decay of the average of the weights; 0: none
-  LossOptions loss;
-  std::vector<float> class_weights;  ///< of the cross-entropy; empty: all 1
+  LossOptions loss{};
+  std::vector<float> class_weights{};  ///< of the cross-entropy; empty: all 1
+  torch::Device device = torch::kCPU;
+  torch::ScalarType precision = torch::kFloat;  ///< of convolutions and products; bfloat16, or half on a GPU
 };
 
-/// Steps of learning: forward, loss, backward, optimizer. The network is put into channels_last (depthwise convolutions
-/// are 30 times slower otherwise).
+/// Steps of learning: forward, loss, backward, optimizer. The network is put onto the device and into channels_last
+/// (depthwise convolutions are 30 times slower otherwise). Batches may lie in the processor's memory.
 class TrainStep {
  public:
   TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options);
 
-  /// Learns from a batch at `rate` (of the head) and returns the loss; one that is not finite changes nothing.
+  /// Learns from a batch at `rate` (of the head) and returns the loss; one that is not finite changes no weight.
   double learn(const Batch& batch, double rate);
 
   // The same in parts, for batches that come in micro-batches or are shared by processes:
   //   begin(); for each part: accumulate(part, 1.0 / parts); (exchange gradients and buffers); apply(rate)
   void begin();
   /// Adds share · gradient. Every part starts from the running means that begin() found; they end as the mean over the
-  /// parts. Returns the part's loss; one that is not finite adds nothing.
+  /// parts. Returns the part's loss; when it is not finite, the gradients are not either and must not be applied.
   double accumulate(const Batch& batch, double share);
+  /// In f16, a step whose gradients overflowed changes nothing (LossScale).
   void apply(double rate);
   /// Gradients of all parameters, and the running means and variances; both in a fixed order. What is written into them
   /// between accumulate() and apply() is used.
@@ -52,10 +56,13 @@ class TrainStep {
   torch::Tensor loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const;
   /// Logits [N, K, H, W] at the labels' size.
   static torch::Tensor full_size(const torch::Tensor& logits, const torch::Tensor& label);
-  /// The network's input out of a batch's image.
+  /// The network's input out of a batch's image; on the device.
   torch::Tensor normalised(const torch::Tensor& image) const;
+  torch::Tensor on_device(const torch::Tensor& tensor) const;
 
   Segmenter network() { return network_; }
+  const torch::Device& device() const { return options_.device; }
+  LossScale& loss_scale() { return loss_scale_; }
   torch::optim::Optimizer& optimizer() { return *optimizer_; }
   /// To be called again after tensors were loaded.
   void use_channels_last();
@@ -87,6 +94,7 @@ class TrainStep {
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   std::vector<torch::Tensor> average_, statistics_before_, statistics_sum_;
   std::int64_t steps_ = 0;
+  LossScale loss_scale_;
 };
 
 }  // namespace bramble

@@ -19,6 +19,7 @@
 #include "bramble/eval/confusion.hpp"
 #include "bramble/model/pretrained.hpp"
 #include "bramble/model/segmenter.hpp"
+#include "bramble/model/torch_device.hpp"
 #include "bramble/model/torch_threads.hpp"
 #include "bramble/ros/sha256.hpp"
 #include "bramble/train/checkpoint.hpp"
@@ -71,6 +72,7 @@ class Trainer {
  public:
   explicit Trainer(const TrainOptions& options)
       : options_(options),
+        device_(torch_device(options.device)),
         group_(options.processes),
         train_data_(Dataset::open(options.train_data)),
         val_data_(Dataset::open(options.val_data)) {
@@ -116,6 +118,7 @@ class Trainer {
       pretrained = read_pretrained(options_.weights, info_.backbone);
       apply_conventions(info_, *pretrained);
     }
+    if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);  // every batch has the same shape
     Segmenter network = make_segmenter(info_);
     if (pretrained) load_tensors(*network->backbone(), pretrained->tensors, options_.weights.string());
     const nlohmann::json state = unfinished_state();
@@ -127,7 +130,9 @@ class Trainer {
                                   options_.momentum,
                                   options_.ema,
                                   options_.loss,
-                                  {}};
+                                  {},
+                                  device_,
+                                  scalar_type_of(config_.precision)};
     if (first_epoch_ < options_.epochs) {
       const std::uint64_t memory = options_.memory_limit_bytes ? options_.memory_limit_bytes : half_of_free_memory();
       train_.emplace(train_data_, info_.width, info_.height, options_.limit, memory / 4 * 3);
@@ -157,6 +162,7 @@ class Trainer {
     config_.width = info_.width;
     config_.height = info_.height;
     config_.micro_batches = parts_;
+    config_.precision = resolved_precision(options_.precision, device_);
     nlohmann::json recipe = to_json(config_);
     recipe["train"] = train_sum_;
     recipe["val"] = val_sum_;
@@ -228,8 +234,10 @@ class Trainer {
   // epoch < 0: the samples as they are.
   Batch load(const SampleCache& cache, const std::vector<std::size_t>& which, int epoch) const {
     const auto n = static_cast<std::int64_t>(which.size());
-    Batch batch{torch::empty({n, 3, info_.height, info_.width}),
-                torch::empty({n, info_.height, info_.width}, torch::kLong)};
+    // In memory that a GPU can fetch by itself.
+    const auto memory = torch::TensorOptions().pinned_memory(device_.is_cuda());
+    Batch batch{torch::empty({n, 3, info_.height, info_.width}, memory),
+                torch::empty({n, info_.height, info_.width}, memory.dtype(torch::kLong))};
     const std::size_t pixels = static_cast<std::size_t>(info_.width) * static_cast<std::size_t>(info_.height);
     float* const images = batch.image.data_ptr<float>();
     std::int64_t* const labels = batch.label.data_ptr<std::int64_t>();
@@ -374,9 +382,9 @@ class Trainer {
     }
     for_each_batch(*val_, batches, -1, [&](std::size_t, const Batch& batch) {
       const auto out = step_->network()->forward(step_->normalised(batch.image));
-      const torch::Tensor estimate =
-                              TrainStep::full_size(out.logits, batch.label).argmax(1).to(torch::kByte).contiguous(),
-                          truth = batch.label.to(torch::kByte).contiguous();
+      const torch::Tensor
+          estimate = TrainStep::full_size(out.logits, batch.label).argmax(1).to(torch::kByte).cpu().contiguous(),
+          truth = batch.label.to(torch::kByte).contiguous();
       for (std::int64_t i = 0; i < estimate.size(0); ++i) {
         ImageU8 a(info_.width, info_.height, 1), b(info_.width, info_.height, 1);
         std::copy_n(truth[i].data_ptr<std::uint8_t>(), a.data.size(), a.data.begin());
@@ -474,6 +482,7 @@ class Trainer {
                         {"best_epoch", std::to_string(report_.best_epoch)},
                         {"seed", std::to_string(options_.seed)},
                         {"threads", std::to_string(thread_count())},
+                        {"device", describe(device_)},
                         {"processes", std::to_string(group_.size())},
                         {"pretrained", options_.weights.empty() ? "none" : options_.weights.filename().string()},
                         {"recipe", recipe_}};
@@ -489,6 +498,7 @@ class Trainer {
   }
 
   const TrainOptions& options_;
+  torch::Device device_;
   ProcessGroup group_;
   Dataset train_data_, val_data_;
   std::string train_sum_, val_sum_, recipe_;
@@ -509,7 +519,7 @@ TrainReport train(const TrainOptions& options) {
     return Trainer(options).run();
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    if (what.find("can't allocate memory") != std::string::npos)
+    if (what.find("can't allocate memory") != std::string::npos || what.find("out of memory") != std::string::npos)
       fail("not enough memory to train with a batch of {}; use a smaller batch or size", options.batch);
     fail("libtorch: {}", what.substr(0, what.find('\n')));
   }

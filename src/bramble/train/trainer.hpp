@@ -15,6 +15,7 @@ struct TrainOptions : TrainConfig {
   std::filesystem::path train_data, val_data;
   std::filesystem::path output;   ///< model package
   std::filesystem::path weights;  ///< pretrained backbone (model/pretrained.hpp); empty: from nothing
+  std::string device = "auto";    ///< model/torch_device.hpp
   bool resume = true;
   std::uint64_t memory_limit_bytes = 0;  ///< for decoded samples; 0: half of the memory that is free, at most 16 GiB
   std::string version;                   ///< of the program, for the package's provenance
@@ -38,7 +39,8 @@ struct TrainReport {
 /// Trains and leaves the epoch with the best validation mIoU as a model package. After every epoch a checkpoint is
 /// written (checkpoint_N.pt, state.json and best_N.safetensors in the package's folder, each atomically; the package
 /// itself only at the end); the same options take an unfinished training up again and end with the same weights as an
-/// undisturbed one, to the bit on the same machine with the same number of threads. training.html in the same folder
+/// undisturbed one, to the bit on the same machine with the same number of threads (on a GPU up to rounding: some of
+/// libtorch's gradients are sums in no fixed order there). training.html in the same folder
 /// shows the course while it lasts and after. Several processes (`processes`) share every batch; the first one writes,
 /// and the result depends on `micro_batches` but not on their number, up to rounding. Without `resume` a package that
 /// is there stays whole until the new one is. Throws Error for data sets that do not fit each other, Interrupted after

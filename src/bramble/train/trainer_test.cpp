@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <torch/cuda.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,7 @@ class Training : public testing::Test {
     options.epochs = 4;
     options.batch = 2;
     options.seed = 5;
+    options.device = "cpu";  // equal to the bit
     return options;
   }
 
@@ -133,6 +135,25 @@ TEST_F(Training, LearnsEightPicturesByHeart) {
   if (!fs::exists(options.weights)) GTEST_SKIP() << "the ImageNet weights are not installed: ./bramble setup";
   const TrainReport report = train(options);
   EXPECT_GE(report.best_accuracy, 0.99) << report.history.dump();
+}
+
+TEST_F(Training, OnAGpuLearnsAndIsTakenUpAgain) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA GPU";
+  make_data("train", 8, 96, 64, 1);
+  make_data("val", 4, 96, 64, 2);
+  TrainOptions options = quick("gpu");
+  options.device = "cuda";
+  options.epochs = 12;
+  options.batch = 4;
+  options.after_epoch = [](const nlohmann::json& entry) {
+    if (entry.at("epoch") == 6) throw Error("a power cut");
+  };
+  EXPECT_THROW(train(options), Error);
+  options.after_epoch = nullptr;
+  const TrainReport report = train(options);
+  EXPECT_EQ(report.history.size(), 12U);
+  EXPECT_LT(report.history.back().at("loss").get<double>(), 0.8 * report.history.front().at("loss").get<double>());
+  EXPECT_THAT(load_model_info(options.output).provenance.at("device"), HasSubstr("GPU"));
 }
 
 TEST_F(Training, TakenUpAgainEndsWithTheSameBits) {
