@@ -3,8 +3,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 from checks import Checks
@@ -226,6 +228,20 @@ def test_endpoints_look_as_ros_makes_them(checks):
     assert Policy.Durability.Volatile in found["rt/clock"].qos
     assert "/bramble" in nodes.split(), nodes
     assert any(line.startswith("/clock ") and "rosgraph_msgs/msg/Clock" in line for line in topics.splitlines()), topics
+
+
+def test_another_implementation_lists_our_node(checks):
+    for distro in ("humble", "jazzy"):  # the node graph's message has two layouts
+        process = start(checks, "sim", "tiny", "--ros", "--ros-distro", distro, "--topics", "/clock", "/carla/hero/imu", "/tf")
+        peer = subprocess.run([sys.executable, str(pathlib.Path(__file__).with_name("ros_graph_peer.py")), str(DOMAIN), "/bramble", "40"], capture_output=True, text=True,
+                              timeout=120)
+        finish(process, stop=True)
+        assert peer.returncode == 0, peer.stderr[-2000:]
+        graph = json.loads(peer.stdout)
+        assert "/bramble" in graph["nodes"], (distro, graph)
+        for topic, kind in (("/clock", "rosgraph_msgs::msg::dds_::Clock_"), ("/carla/hero/imu", "sensor_msgs::msg::dds_::Imu_"),
+                            ("/tf", "tf2_msgs::msg::dds_::TFMessage_")):
+            assert graph["publishers"].get(topic) == [kind, "/bramble"], (distro, topic, graph["publishers"])
 
 
 def test_records_another_vendors_topics(checks):
