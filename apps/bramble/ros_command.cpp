@@ -1,4 +1,5 @@
-// bramble ros: what there is on the ROS 2 network; colouring of label pictures there or in a bag.
+// bramble ros: what there is on the ROS 2 network, calls of its services; colouring of label pictures there or in a
+// bag.
 #include <fmt/format.h>
 
 #include <map>
@@ -15,6 +16,8 @@
 #include "bramble/dataset/colorize.hpp"
 #include "bramble/live/ros_node.hpp"
 #include "bramble/live/topic_watch.hpp"
+#include "bramble/ros/message_json.hpp"
+#include "bramble/ros/message_yaml.hpp"
 #include "command.hpp"
 #include "ros_options.hpp"
 
@@ -129,7 +132,7 @@ void add_hz(CLI::App& cmd, CommonOptions& common) {
   struct Options {
     RosNodeOptions node;
     std::vector<std::string> topics;
-    double seconds = 0, period_s = 0;
+    double seconds = 0, period_s = 0, speed = 1;
   };
   auto options = std::make_shared<Options>();
   options->node.name = "bramble_watch";
@@ -138,12 +141,14 @@ void add_hz(CLI::App& cmd, CommonOptions& common) {
   sub->add_option("--seconds", options->seconds, "how long (default: until Ctrl-C)")->check(CLI::PositiveNumber);
   sub->add_option("--period", options->period_s, "seconds between the stamps of a topic: gaps are missing messages")
       ->check(CLI::PositiveNumber);
+  sub->add_option("--speed", options->speed, "of the stamps, where it is not the clock's (sim --rate)")
+      ->check(CLI::Range(1e-3, 1e3));
   add_ros_options(*sub, options->node);
   sub->footer("Examples:\n  bramble ros hz /carla/hero/rgb_front/image\n  bramble ros hz --period 0.05 --seconds 60");
   sub->callback([options, &common] {
     using Clock = std::chrono::steady_clock;
     RosNode node(options->node);
-    TopicWatch watch(static_cast<std::int64_t>(options->period_s * 1e9));
+    TopicWatch watch(static_cast<std::int64_t>(options->period_s * 1e9), options->speed);
     const auto end = options->seconds > 0 ? Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                                std::chrono::duration<double>(options->seconds))
                                           : Clock::time_point::max();
@@ -179,6 +184,40 @@ void add_hz(CLI::App& cmd, CommonOptions& common) {
   });
 }
 
+void add_call(CLI::App& cmd, CommonOptions& common) {
+  struct Options {
+    RosNodeOptions node;
+    std::string service, type, request = "{}";
+    double seconds = 5;
+  };
+  auto options = std::make_shared<Options>();
+  options->node.name = "bramble_caller";
+  auto* sub = cmd.add_subcommand("call", "ask a service, as ros2 service call does");
+  sub->add_option("SERVICE", options->service, "its name")->required();
+  sub->add_option("TYPE", options->type, "package/srv/Name")->required();
+  sub->add_option("REQUEST", options->request, "in YAML or JSON")->capture_default_str();
+  sub->add_option("--seconds", options->seconds, "how long to wait for the reply")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_ros_options(*sub, options->node);
+  sub->footer(
+      "Examples:\n  bramble ros call /carla/get_blueprints carla_msgs/srv/GetBlueprints\n"
+      "  bramble ros call /carla/spawn_object carla_msgs/srv/SpawnObject '{type: walker.animal.deer, random_pose: "
+      "true}'");
+  sub->callback([options, &common] {
+    const std::vector<std::uint8_t> request = message_from_yaml(options->type + "_Request", options->request);
+    RosNode node(options->node);
+    const auto reply = node.call(options->service, options->type, request,
+                                 std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options->seconds)));
+    if (!reply)
+      fail("{} did not answer within {:g} s; is it there (bramble ros services), in this domain?", options->service,
+           options->seconds);
+    const nlohmann::ordered_json answer = message_to_json(options->type + "_Response", *reply);
+    fmt::print("{}\n", answer.dump(2));
+    write_json(common, answer);
+  });
+}
+
 }  // namespace
 
 void add_ros_command(CLI::App& app, CommonOptions& common) {
@@ -188,10 +227,11 @@ void add_ros_command(CLI::App& app, CommonOptions& common) {
   };
   auto options = std::make_shared<Options>();
   options->node.name = "bramble_looker";
-  auto* cmd = app.add_subcommand("ros", "Topics and nodes on the ROS 2 network, without a ROS installation");
+  auto* cmd = app.add_subcommand("ros", "Topics, services and nodes on the ROS 2 network, without a ROS installation");
   cmd->require_subcommand(1);
   add_hz(*cmd, common);
   add_colorize(*cmd, common);
+  add_call(*cmd, common);
   cmd->footer("Examples:\n  bramble ros topics\n  ROS_DOMAIN_ID=7 bramble ros nodes --seconds 5");
   const auto add = [&](const char* name, const char* about, const char* footer, auto show) {
     auto* sub = cmd->add_subcommand(name, about);
@@ -222,6 +262,14 @@ void add_ros_command(CLI::App& app, CommonOptions& common) {
         }
         return figures;
       });
+  add("services", "every service that somebody offers", "Examples:\n  bramble ros services", [](const RosNode& node) {
+    nlohmann::json figures = nlohmann::json::array();
+    for (const RosService& service : node.services()) {
+      fmt::print("{:<60} {}\n", service.name, service.type);
+      figures.push_back({{"service", service.name}, {"type", service.type}});
+    }
+    return figures;
+  });
   add("nodes", "every node", "Examples:\n  bramble ros nodes", [](const RosNode& node) {
     for (const std::string& name : node.nodes()) fmt::print("{}\n", name);
     return nlohmann::json(node.nodes());

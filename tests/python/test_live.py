@@ -369,6 +369,52 @@ def test_another_vendor_drives(checks):
         finish(remote.process, stop=True)
 
 
+def test_services_change_the_scene(checks):
+    """carla_ros_bridge's services: what can be spawned, somebody who appears among the actors, and is gone again."""
+    sim = start(checks, "sim", "tiny", "--ros", "--size", "64x48", "--quality", "preview", "--topics", "/clock", "/carla/actor_list")
+
+    def call(service, kind, request="{}"):
+        target = checks.work / "reply.json"
+        done = subprocess.run([checks.program, "ros", "call", service, "carla_msgs/srv/" + kind, request, "--seconds", "60", "--json", target],
+                              env=environment(), capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(target.read_text())
+
+    def actors():
+        bag = checks.work / f"actors_{time.monotonic_ns()}"
+        record = subprocess.run([checks.program, "record", "-o", bag, "--source", "ros", "/carla/actor_list", "-d", "6"], env=environment(),
+                                capture_output=True, text=True, timeout=120)
+        assert record.returncode == 0, record.stderr
+        from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+        store = get_typestore(Stores.ROS2_HUMBLE)
+        for name in ("CarlaActorInfo", "CarlaActorList"):
+            text = (checks.root / f"msg/carla_msgs/msg/{name}.msg").read_text()
+            store.register(get_types_from_msg(text, f"carla_msgs/msg/{name}"))
+        kind, _, data = listing(bag, "/carla/actor_list")[-1]
+        return {actor.id: (actor.type, actor.rolename) for actor in store.deserialize_cdr(data, kind).actors}
+
+    try:
+        blueprints = call("/carla/get_blueprints", "GetBlueprints", "{filter: 'vehicle.*'}")["blueprints"]
+        assert blueprints == ["vehicle.bramble.jeep", "vehicle.bramble.robot", "vehicle.bramble.truck"], blueprints
+        before = actors()
+        spawned = call("/carla/spawn_object", "SpawnObject", "{type: walker.animal.deer, id: bambi, random_pose: true}")
+        assert spawned["error_string"] == "" and spawned["id"] > 0, spawned
+        assert actors() == {**before, spawned["id"]: ("walker.animal.deer", "bambi")}
+        refused = call("/carla/spawn_object", "SpawnObject", "{type: vehicle.tesla.model3, random_pose: true}")
+        assert refused["id"] == -1 and "there is no blueprint 'vehicle.tesla.model3'" in refused["error_string"], refused
+        assert call("/carla/destroy_object", "DestroyObject", "{id: %d}" % spawned["id"]) == {"success": True}
+        assert call("/carla/destroy_object", "DestroyObject", "{id: 1}") == {"success": False}, "the ego vehicle stays"
+        assert actors() == before
+        services = finish(start(checks, "ros", "services", "--seconds", 4))
+        assert "/carla/spawn_object " in services and "carla_msgs/srv/SpawnObject" in services, services
+    finally:
+        finish(sim, stop=True)
+    done = subprocess.run([checks.program, "ros", "call", "/carla/spawn_object", "carla_msgs/srv/SpawnObject", "--seconds", "0.5"],
+                          env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1 and "/carla/spawn_object did not answer within 0.5 s" in done.stderr, done.stderr
+
+
 def test_the_scene_is_told(checks):
     """What carla_ros_bridge says of the whole scene is in a bag with its types and contents."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore

@@ -1,4 +1,5 @@
-// Makes C++ structs, CDR code, definition texts and type hashes out of msg/<package>/msg/<Name>.msg:
+// Makes C++ structs, CDR code, definition texts and type hashes out of msg/<package>/msg/<Name>.msg, and of the two
+// halves of msg/<package>/srv/<Name>.srv, which become <Name>_Request and <Name>_Response:
 //
 //     bramble_msggen MSG_FOLDER OUT_HPP OUT_CPP
 //
@@ -41,7 +42,10 @@ std::string replace(std::string text, const std::string& from, const std::string
   return text;
 }
 
-std::string full_name(const std::string& name) { return replace(name, "/", "/msg/"); }
+bool of_service(const std::string& name) {
+  return name.ends_with("_Request") || name.ends_with("_Response") || name.ends_with("_Event");
+}
+std::string full_name(const std::string& name) { return replace(name, "/", of_service(name) ? "/srv/" : "/msg/"); }
 std::string cpp_name(const std::string& name) { return replace(name, "/", "::"); }
 
 enum class List { kNone, kFixed, kBounded, kUnbounded };
@@ -97,17 +101,19 @@ Field read_field(const std::string& package, const std::string& line) {
   return field;
 }
 
+std::string describe(const std::string& full, const std::vector<Field>& fields) {
+  std::string out = "{\"type_name\": \"" + full + "\", \"fields\": [";
+  for (std::size_t i = 0; i < fields.size(); ++i) out += (i > 0 ? ", " : "") + fields[i].description();
+  return out + "]}";
+}
+
 struct MessageFile {
   std::string name;  // package/Name
   std::string text;
   std::vector<Field> fields;  // on the wire, in order
   std::vector<Field> constants;
 
-  std::string description() const {
-    std::string out = "{\"type_name\": \"" + full_name(name) + "\", \"fields\": [";
-    for (std::size_t i = 0; i < fields.size(); ++i) out += (i > 0 ? ", " : "") + fields[i].description();
-    return out + "]}";
-  }
+  std::string description() const { return describe(full_name(name), fields); }
 };
 
 std::string trim(const std::string& text) {
@@ -115,16 +121,21 @@ std::string trim(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-MessageFile read_message(const fs::path& file) {
-  MessageFile message;
-  message.name = file.parent_path().parent_path().filename().string() + "/" + file.stem().string();
+std::string read_text(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw std::runtime_error(file.string() + ": cannot be read");
-  message.text.assign(std::istreambuf_iterator<char>(in), {});
-  const std::string package = message.name.substr(0, message.name.find('/'));
-  std::istringstream lines(message.text);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// `first_line`: of the text in the file.
+MessageFile read_message(const fs::path& file, const std::string& name, const std::string& text, int first_line) {
+  MessageFile message;
+  message.name = name;
+  message.text = text;
+  const std::string package = name.substr(0, name.find('/'));
+  std::istringstream lines(text);
   std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
+  for (int number = first_line; std::getline(lines, line); ++number) {
     line = trim(line.substr(0, line.find('#')));
     if (line.empty()) continue;
     try {
@@ -139,6 +150,30 @@ MessageFile read_message(const fs::path& file) {
 }
 
 using Messages = std::map<std::string, MessageFile>;
+
+std::string name_of(const fs::path& file) {
+  return file.parent_path().parent_path().filename().string() + "/" + file.stem().string();
+}
+
+// Adds what a file of the folder defines; returns the name of its service, if it is one.
+std::string read_file(const fs::path& file, Messages& messages) {
+  const std::string kind = file.parent_path().filename().string();
+  if (kind == "msg" && file.extension() == ".msg") {
+    messages.emplace(name_of(file), read_message(file, name_of(file), read_text(file), 1));
+  } else if (kind == "srv" && file.extension() == ".srv") {
+    static const std::string kRule = "\n---\n";
+    const std::string text = read_text(file), name = name_of(file);
+    const auto middle = text.find(kRule);
+    if (middle == std::string::npos) throw std::runtime_error(file.string() + ": no line --- before the response");
+    const std::string request = text.substr(0, middle + 1);
+    const int lines = static_cast<int>(std::count(request.begin(), request.end(), '\n'));
+    messages.emplace(name + "_Request", read_message(file, name + "_Request", request, 1));
+    messages.emplace(name + "_Response",
+                     read_message(file, name + "_Response", text.substr(middle + kRule.size()), lines + 2));
+    return name;
+  }
+  return {};
+}
 
 // Types that `name` uses, depth first, each once, in the order of first use: the order of ros2msg texts.
 void add_dependencies(const Messages& messages, const std::string& name, std::vector<std::string>& seen) {
@@ -157,15 +192,48 @@ std::vector<std::string> dependencies(const Messages& messages, const std::strin
   return seen;
 }
 
-std::string rihs01(const Messages& messages, const std::string& name) {
-  auto referenced = dependencies(messages, name);
-  std::sort(referenced.begin(), referenced.end(),
-            [](const auto& a, const auto& b) { return full_name(a) < full_name(b); });
-  std::string json =
-      "{\"type_description\": " + messages.at(name).description() + ", \"referenced_type_descriptions\": [";
-  for (std::size_t i = 0; i < referenced.size(); ++i)
-    json += (i > 0 ? ", " : "") + messages.at(referenced[i]).description();
+std::string hash_of(const std::string& description, std::map<std::string, std::string> referenced) {
+  std::string json = "{\"type_description\": " + description + ", \"referenced_type_descriptions\": [";
+  std::size_t count = 0;
+  for (const auto& [name, text] : referenced) json += (count++ > 0 ? ", " : "") + text;
   return "RIHS01_" + bramble::sha256_hex(json + "]}");
+}
+
+std::string rihs01(const Messages& messages, const std::string& name) {
+  std::map<std::string, std::string> referenced;
+  for (const auto& used : dependencies(messages, name)) referenced[full_name(used)] = messages.at(used).description();
+  return hash_of(messages.at(name).description(), std::move(referenced));
+}
+
+// A service is described by its two messages and an event that tells of calls (REP 2012): service_msgs/ServiceEventInfo
+// with at most one request and one response.
+std::string service_hash(const Messages& messages, const std::string& name) {
+  const auto field = [](const std::string& field_name, const std::string& type) {
+    Field result;
+    result.name = field_name;
+    result.base = type;
+    return result;
+  };
+  const auto at_most_one = [&](const std::string& field_name, const std::string& type) {
+    Field result = field(field_name, type);
+    result.list = List::kBounded;
+    result.capacity = "1";
+    return result;
+  };
+  const std::string service = replace(name, "/", "/srv/");
+  std::map<std::string, std::string> referenced;
+  const std::string info = "service_msgs/ServiceEventInfo";
+  for (const std::string& part : {name + "_Request", name + "_Response", info}) {
+    referenced[full_name(part)] = messages.at(part).description();
+    for (const auto& used : dependencies(messages, part)) referenced[full_name(used)] = messages.at(used).description();
+  }
+  referenced[service + "_Event"] = describe(
+      service + "_Event",
+      {field("info", info), at_most_one("request", name + "_Request"), at_most_one("response", name + "_Response")});
+  return hash_of(
+      describe(service, {field("request_message", name + "_Request"), field("response_message", name + "_Response"),
+                         field("event_message", name + "_Event")}),
+      std::move(referenced));
 }
 
 std::string definition(const Messages& messages, const std::string& name) {
@@ -229,7 +297,8 @@ std::string header_text(const Messages& messages, const std::vector<std::string>
   return out.str();
 }
 
-std::string source_text(const Messages& messages, const std::vector<std::string>& order) {
+std::string source_text(const Messages& messages, const std::vector<std::string>& order,
+                        const std::vector<std::string>& services) {
   std::ostringstream out;
   out << "// Generated by tools/msggen from msg/: do not edit.\n#include \"bramble/ros/messages.hpp\"\n\n"
          "namespace bramble {\n\n";
@@ -245,6 +314,10 @@ std::string source_text(const Messages& messages, const std::vector<std::string>
   for (const auto& entry : messages)
     out << "    {\"" << full_name(entry.first) << "\", \"" << rihs01(messages, entry.first) << "\",\n     R\"~("
         << definition(messages, entry.first) << ")~\", &check_payload<" << cpp_name(entry.first) << ">},\n";
+  out << "  };\n  return types;\n}\n\nconst std::vector<ServiceType>& service_types() {\n"
+         "  static const std::vector<ServiceType> types = {\n";
+  for (const auto& name : services)
+    out << "    {\"" << replace(name, "/", "/srv/") << "\", \"" << service_hash(messages, name) << "\"},\n";
   out << "  };\n  return types;\n}\n\n}  // namespace bramble\n";
   return out.str();
 }
@@ -265,11 +338,11 @@ int main(int argc, char** argv) {
   }
   try {
     Messages messages;
+    std::vector<std::string> services;
     for (const auto& entry : fs::recursive_directory_iterator(argv[1]))
-      if (entry.path().extension() == ".msg" && entry.path().parent_path().filename() == "msg") {
-        auto message = read_message(entry.path());
-        messages.emplace(message.name, std::move(message));
-      }
+      if (std::string service = read_file(entry.path(), messages); !service.empty())
+        services.push_back(std::move(service));
+    std::sort(services.begin(), services.end());
     std::vector<std::string> order;  // what is used stands before its user
     for (const auto& entry : messages) {
       (void)dependencies(messages, entry.first);
@@ -278,7 +351,7 @@ int main(int argc, char** argv) {
     std::stable_sort(order.begin(), order.end(),
                      [&](const auto& a, const auto& b) { return depth(messages, a) < depth(messages, b); });
     write(argv[2], header_text(messages, order));
-    write(argv[3], source_text(messages, order));
+    write(argv[3], source_text(messages, order, services));
   } catch (const std::exception& error) {
     std::cerr << "bramble_msggen: " << error.what() << "\n";
     return 1;

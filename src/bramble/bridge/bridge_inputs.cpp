@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "bramble/bridge/scene_services.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/log.hpp"
 
@@ -60,6 +61,7 @@ struct BridgeInputs::Impl {
   RosNode& node;
   ManualControl& controls;
   Simulation& simulation;
+  SceneServices services;
   std::map<std::string, std::function<void(const Message&)>> topics;
   std::set<std::string> warned;
   std::optional<carla_msgs::CarlaWeatherParameters> weather;
@@ -132,7 +134,7 @@ struct BridgeInputs::Impl {
 };
 
 BridgeInputs::BridgeInputs(RosNode& node, ManualControl& controls, Simulation& simulation)
-    : impl_(new Impl{node, controls, simulation, {}, {}, {}}) {
+    : impl_(new Impl{node, controls, simulation, SceneServices(node, simulation), {}, {}, {}}) {
   impl_->listen_to_all();
 }
 BridgeInputs::~BridgeInputs() = default;
@@ -145,10 +147,12 @@ bool BridgeInputs::take(const std::function<bool()>& gone) {
     if (!message) break;
     impl_->handle(*message);
   }
+  impl_->services.answer();
   bool waited = false;
   while (impl_->paused && !impl_->step && !gone()) {
     if (!std::exchange(waited, true)) impl_->say_paused();
     if (const auto message = impl_->node.next(milliseconds(50))) impl_->handle(*message);
+    impl_->services.answer();
   }
   impl_->step = false;
   impl_->change_weather();

@@ -24,6 +24,7 @@ SkyScenario sky_of(const carla_msgs::CarlaWeatherParameters& message, const SkyS
 ///   /carla/ROLE/twist, /carla/ROLE/cmd_vel        Twist
 ///   /carla/weather_control                        CarlaWeatherParameters
 ///   /carla/control                                CarlaControl: play, pause, step once
+/// and the services of SceneServices.
 /// Controls count for the driver «manual» only. A message that cannot be read is warned of once a topic.
 class BridgeInputs {
  public:

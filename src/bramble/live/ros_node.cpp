@@ -7,64 +7,27 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <fastdds/dds/domain/DomainParticipant.hpp>
 #include <fastdds/dds/domain/DomainParticipantFactory.hpp>
 #include <fastdds/dds/domain/DomainParticipantListener.hpp>
-#include <fastdds/dds/publisher/DataWriter.hpp>
-#include <fastdds/dds/publisher/Publisher.hpp>
-#include <fastdds/dds/subscriber/DataReader.hpp>
 #include <fastdds/dds/subscriber/DataReaderListener.hpp>
 #include <fastdds/dds/subscriber/SampleInfo.hpp>
-#include <fastdds/dds/subscriber/Subscriber.hpp>
-#include <fastdds/dds/topic/TopicDataType.hpp>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "bramble/core/error.hpp"
-#include "bramble/live/graph_message.hpp"
+#include "bramble/live/dds.hpp"
+#include "bramble/live/ros_service.hpp"
 #include "bramble/ros/messages.hpp"
 
 namespace bramble {
 namespace {
 
-namespace dds = eprosima::fastdds::dds;
-namespace rtps = eprosima::fastrtps::rtps;
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::uint32_t kSegmentBytes = 64U << 20;  // of shared memory: several pictures of 3 MB
-constexpr std::int32_t kDepth = 10;                 // of ROS 2's default profile
 constexpr const char* kGraphTopic = "ros_discovery_info";
 constexpr const char* kGraphType = "rmw_dds_common::msg::dds_::ParticipantEntitiesInfo_";
-
-// Any type as the CDR bytes that it is on the wire, encapsulation header included.
-class OpaqueType final : public dds::TopicDataType {
- public:
-  explicit OpaqueType(const std::string& name) {
-    setName(name.c_str());
-    m_typeSize = 4096;  // to begin with; histories grow
-    m_isGetKeyDefined = false;
-    auto_fill_type_object(false);
-    auto_fill_type_information(false);
-  }
-  bool serialize(void* data, rtps::SerializedPayload_t* payload) override {
-    const auto& bytes = *static_cast<const Bytes*>(data);
-    if (bytes.size() > payload->max_size) return false;
-    std::memcpy(payload->data, bytes.data(), bytes.size());
-    payload->length = static_cast<std::uint32_t>(bytes.size());
-    payload->encapsulation = bytes.size() > 1 && bytes[1] == 0 ? CDR_BE : CDR_LE;
-    return true;
-  }
-  bool deserialize(rtps::SerializedPayload_t* payload, void* data) override {
-    static_cast<Bytes*>(data)->assign(payload->data, payload->data + payload->length);
-    return true;
-  }
-  std::function<std::uint32_t()> getSerializedSizeProvider(void* data) override {
-    return [data] { return static_cast<std::uint32_t>(static_cast<const Bytes*>(data)->size()); };
-  }
-  void* createData() override { return new Bytes; }
-  void deleteData(void* data) override { delete static_cast<Bytes*>(data); }
-  bool getKey(void*, rtps::InstanceHandle_t*, bool) override { return false; }
-};
 
 int domain_of_environment() {
   const char* const text = std::getenv("ROS_DOMAIN_ID");
@@ -78,19 +41,6 @@ int domain_of_environment() {
 bool localhost_only() {
   const char* const text = std::getenv("ROS_LOCALHOST_ONLY");
   return text && std::string(text) == "1";
-}
-
-Gid gid_of(const rtps::GUID_t& guid) {
-  Gid gid;
-  std::copy_n(guid.guidPrefix.value, 12, gid.begin());
-  std::copy_n(guid.entityId.value, 4, gid.begin() + 12);
-  return gid;
-}
-
-template <typename Octets>
-void set_text(Octets& user_data, const std::string& text, bool with_zero) {
-  user_data.assign(text.begin(), text.end());
-  if (with_zero) user_data.push_back(0);
 }
 
 }  // namespace
@@ -116,6 +66,7 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
   struct Endpoint {
     std::string topic, type;
     bool writes = false, reliable = false, latched = false;
+    bool serves = false;  // the requests of the service `topic`
   };
   // Hands what a reader gets to the queue.
   struct Inbox final : dds::DataReaderListener {
@@ -148,7 +99,7 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
     info.participant = gid_of(participant->guid());
     info.nodes.push_back({"/", options.name, {}, {}});
 
-    dds::Topic* const topic = topic_of(kGraphTopic, kGraphType);
+    dds::Topic* const topic = open_topic(*participant, kGraphTopic, kGraphType);
     dds::DataWriterQos writer = writer_qos(true, false, "");
     graph_writer = publisher->create_datawriter(topic, writer);
     dds::DataReaderQos reader = reader_qos(true, true);
@@ -165,43 +116,10 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
     dds::DomainParticipantFactory::get_instance()->delete_participant(participant);
   }
 
-  dds::Topic* topic_of(const std::string& name, const std::string& type) {
-    if (dds::TopicDescription* const there = participant->lookup_topicdescription(name))
-      return static_cast<dds::Topic*>(there);
-    if (participant->find_type(type).empty()) participant->register_type(dds::TypeSupport(new OpaqueType(type)));
-    dds::Topic* const topic = participant->create_topic(name, type, dds::TOPIC_QOS_DEFAULT);
-    if (!topic) fail("the topic {} of type {} could not be opened", name, type);
-    return topic;
-  }
-
   // Iron and later say in an endpoint's user data which definition its type has.
   std::string hash_text(const std::string& ros_type) const {
     const MessageType* const type = find_message_type(ros_type);
     return options.ros_distro == "humble" || !type ? "" : fmt::format("typehash={};", type->hash);
-  }
-
-  dds::DataWriterQos writer_qos(bool latched, bool best_effort, const std::string& user_data) const {
-    dds::DataWriterQos qos;
-    qos.reliability().kind = best_effort ? dds::BEST_EFFORT_RELIABILITY_QOS : dds::RELIABLE_RELIABILITY_QOS;
-    qos.durability().kind = latched ? dds::TRANSIENT_LOCAL_DURABILITY_QOS : dds::VOLATILE_DURABILITY_QOS;
-    qos.history().kind = dds::KEEP_LAST_HISTORY_QOS;
-    qos.history().depth = latched ? 1 : kDepth;
-    qos.endpoint().history_memory_policy = rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
-    qos.data_sharing().off();
-    qos.publish_mode().kind = dds::ASYNCHRONOUS_PUBLISH_MODE;  // a picture must not hold up who makes the next one
-    qos.representation().m_value.push_back(dds::XCDR_DATA_REPRESENTATION);
-    if (!user_data.empty()) set_text(qos.user_data(), user_data, false);
-    return qos;
-  }
-  dds::DataReaderQos reader_qos(bool latched, bool reliable) const {
-    dds::DataReaderQos qos;
-    qos.reliability().kind = reliable ? dds::RELIABLE_RELIABILITY_QOS : dds::BEST_EFFORT_RELIABILITY_QOS;
-    qos.durability().kind = latched ? dds::TRANSIENT_LOCAL_DURABILITY_QOS : dds::VOLATILE_DURABILITY_QOS;
-    qos.history().kind = dds::KEEP_LAST_HISTORY_QOS;
-    qos.history().depth = 5 * kDepth;
-    qos.endpoint().history_memory_policy = rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
-    qos.data_sharing().off();
-    return qos;
   }
 
   void tell_graph() {
@@ -211,7 +129,7 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
 
   dds::DataWriter& advertise(const TopicInfo& topic) {
     if (const auto found = writers.find(topic.name); found != writers.end()) return *found->second;
-    dds::Topic* const there = topic_of("rt" + topic.name, dds_type_name(topic.type));
+    dds::Topic* const there = open_topic(*participant, "rt" + topic.name, dds_type_name(topic.type));
     dds::DataWriter* const writer = publisher->create_datawriter(
         there, writer_qos(topic.latched, options.best_effort && !topic.latched, hash_text(topic.type)));
     if (!writer) fail("the topic {} could not be published", topic.name);
@@ -238,12 +156,43 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
     inbox.node = this;
     inbox.topic = topic;
     inbox.topic.latched = latched;
-    dds::DataReader* const reader =
-        subscriber->create_datareader(topic_of("rt" + topic.name, dds_type_name(topic.type)),
-                                      reader_qos(latched, reliable), &inbox, dds::StatusMask::data_available());
+    dds::DataReader* const reader = subscriber->create_datareader(
+        open_topic(*participant, "rt" + topic.name, dds_type_name(topic.type)),
+        reader_qos(latched, reliable, hash_text(topic.type)), &inbox, dds::StatusMask::data_available());
     if (!reader) fail("the topic {} could not be subscribed", topic.name);
     info.nodes[0].readers.push_back(gid_of(reader->guid()));
     tell_graph();
+  }
+
+  // rmw says the service's hash of all four messages' endpoints.
+  std::string service_hash_text(const std::string& type) const {
+    const ServiceType* const known = find_service_type(type);
+    return options.ros_distro == "humble" || !known ? "" : fmt::format("typehash={};", known->hash);
+  }
+  void join_graph(const ServiceEndpoints& endpoints_of_service) {
+    info.nodes[0].readers.push_back(endpoints_of_service.reader());
+    info.nodes[0].writers.push_back(endpoints_of_service.writer());
+    tell_graph();
+  }
+  void serve(const std::string& service, const std::string& type) {
+    if (servers.contains(service)) return;
+    const auto take_request = [this](RosRequest request) {
+      const std::lock_guard lock(mutex);
+      if (requests.size() < options.queue) requests.push_back(std::move(request));  // else the client waits in vain
+    };
+    auto server = std::make_unique<ServiceServer>(*participant, *publisher, *subscriber, service, type,
+                                                  service_hash_text(type), take_request);
+    join_graph(*server);
+    servers[service] = std::move(server);
+  }
+  ServiceClient& client(const std::string& service, const std::string& type) {
+    auto& there = clients[service];
+    if (!there) {
+      there = std::make_unique<ServiceClient>(*participant, *publisher, *subscriber, service, type,
+                                              service_hash_text(type));
+      join_graph(*there);
+    }
+    return *there;
   }
 
   // On a thread of DDS.
@@ -282,6 +231,11 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
       return;
     }
     const std::string topic = endpoint.topicName().to_string(), type = ros_type_name(endpoint.typeName().to_string());
+    if (topic.starts_with("rq/") && topic.ends_with("Request") && type.ends_with("_Request") && !writes) {
+      endpoints[gid] = {
+          .topic = topic.substr(2, topic.size() - 9), .type = type.substr(0, type.size() - 8), .serves = true};
+      return;
+    }
     if (!topic.starts_with("rt/") || type.empty()) return;
     const Gid own = gid_of(self.guid());  // discovery may begin before our own pointer to the participant is set
     if (std::equal(gid.begin(), gid.begin() + 12, own.begin())) return;
@@ -311,11 +265,14 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
   std::map<std::string, dds::DataWriter*> writers;
   std::map<std::string, Inbox> inboxes;
   Inbox graph_inbox;
+  std::map<std::string, std::unique_ptr<ServiceServer>> servers;
+  std::map<std::string, std::unique_ptr<ServiceClient>> clients;
   GraphInfo info;  // of this node
   // What DDS's threads write.
   mutable std::mutex mutex;
   std::condition_variable arrived;
   std::deque<Message> queue;
+  std::deque<RosRequest> requests;
   std::uint64_t dropped = 0;
   std::map<Gid, Endpoint> endpoints;
   std::map<Gid, GraphInfo> graphs;
@@ -352,10 +309,38 @@ std::uint64_t RosNode::dropped() const {
   return impl_->dropped;
 }
 
+void RosNode::serve(const std::string& service, const std::string& type) { impl_->serve(service, type); }
+std::optional<RosRequest> RosNode::next_request() {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->requests.empty()) return std::nullopt;
+  RosRequest request = std::move(impl_->requests.front());
+  impl_->requests.pop_front();
+  return request;
+}
+void RosNode::reply(const RosRequest& request, std::span<const std::uint8_t> cdr) {
+  impl_->servers.at(request.service)->reply(request, Bytes(cdr.begin(), cdr.end()));
+}
+std::optional<std::vector<std::uint8_t>> RosNode::call(const std::string& service, const std::string& type,
+                                                       std::span<const std::uint8_t> cdr,
+                                                       std::chrono::milliseconds timeout) {
+  return impl_->client(service, type).call(Bytes(cdr.begin(), cdr.end()), timeout);
+}
+
+std::vector<RosService> RosNode::services() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::set<std::pair<std::string, std::string>> found;
+  for (const auto& [gid, endpoint] : impl_->endpoints)
+    if (endpoint.serves) found.emplace(endpoint.topic, endpoint.type);
+  std::vector<RosService> services;
+  for (const auto& [name, type] : found) services.push_back({name, type});
+  return services;
+}
+
 std::vector<RosTopic> RosNode::topics() const {
   const std::lock_guard lock(impl_->mutex);
   std::map<std::pair<std::string, std::string>, RosTopic> found;
   for (const auto& [gid, endpoint] : impl_->endpoints) {
+    if (endpoint.serves) continue;
     const auto [at, fresh] = found.try_emplace({endpoint.topic, endpoint.type});
     RosTopic& topic = at->second;
     if (fresh) topic.info = {endpoint.topic, endpoint.type, false};

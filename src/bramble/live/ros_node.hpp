@@ -1,8 +1,10 @@
 #pragma once
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,9 +27,25 @@ struct RosTopic {
   bool operator==(const RosTopic&) const = default;
 };
 
-/// A ROS 2 node made of DDS alone (Fast DDS): ROS 2's topic and type names, QoS, type hashes and the node graph
-/// (ros_discovery_info), so that ros2's own tools see a node. Messages are passed as CDR, in and out, whatever their
-/// type. Honours ROS_DOMAIN_ID and ROS_LOCALHOST_ONLY. One thread may publish and one take messages at a time.
+/// A service that somebody on the network offers.
+struct RosService {
+  std::string name, type;  ///< «/carla/spawn_object», «carla_msgs/srv/SpawnObject»
+  bool operator==(const RosService&) const = default;
+};
+
+/// A request that waits for its reply.
+struct RosRequest {
+  std::string service;                                   ///< «/carla/spawn_object»
+  std::shared_ptr<const std::vector<std::uint8_t>> cdr;  ///< never null
+  // Of whom it is, and which of his.
+  std::array<std::uint8_t, 16> client{};
+  std::int64_t number = 0;
+};
+
+/// A ROS 2 node made of DDS alone (Fast DDS): ROS 2's topic, service and type names, QoS, type hashes and the node
+/// graph (ros_discovery_info), so that ros2's own tools see a node. Messages are passed as CDR, in and out, whatever
+/// their type. Services are those of ROS 2's default middleware (rmw_fastrtps); rmw_cyclonedds writes other payloads.
+/// Honours ROS_DOMAIN_ID and ROS_LOCALHOST_ONLY. One thread may publish and one take messages at a time.
 class RosNode {
  public:
   /// Throws Error for a wrong domain or when DDS cannot be started.
@@ -51,8 +69,19 @@ class RosNode {
   /// Messages that came while the queue was full.
   std::uint64_t dropped() const;
 
+  /// Offers a service; its requests come to next_request() from now on. `type`: «carla_msgs/srv/SpawnObject».
+  void serve(const std::string& service, const std::string& type);
+  /// The oldest request that waits, if there is one.
+  std::optional<RosRequest> next_request();
+  /// Answers a request, once.
+  void reply(const RosRequest& request, std::span<const std::uint8_t> cdr);
+  /// Asks a service of somebody else and waits for the reply; nothing when none came within `timeout`.
+  std::optional<std::vector<std::uint8_t>> call(const std::string& service, const std::string& type,
+                                                std::span<const std::uint8_t> cdr, std::chrono::milliseconds timeout);
+
   /// What has been discovered so far, by name; this node's own endpoints are left out.
   std::vector<RosTopic> topics() const;
+  std::vector<RosService> services() const;
   /// Full names of the nodes discovered so far («/rviz»), sorted; without this one.
   std::vector<std::string> nodes() const;
 

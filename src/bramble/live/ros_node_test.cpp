@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 
@@ -122,6 +123,55 @@ TEST(RosNode, SeesTopicsTypesAndNodes) {
       return std::find(nodes.begin(), nodes.end(), "/talker_" + distro) != nodes.end();
     })) << distro;
   }
+}
+
+carla_msgs::GetBlueprints_Request asking(const std::string& filter) {
+  carla_msgs::GetBlueprints_Request request;
+  request.filter = filter;
+  return request;
+}
+
+// Two clients at a time, each many requests, answered in any order: everybody gets his own replies.
+TEST(RosNode, EverybodyGetsTheReplyToHisOwnRequest) {
+  const std::string service = "/carla/get_blueprints", type = "carla_msgs/srv/GetBlueprints";
+  RosNode server(options_of("server"));
+  server.serve(service, type);
+  std::atomic<bool> done = false;
+  std::thread answering([&] {
+    std::vector<RosRequest> waiting;
+    while (!done) {
+      while (auto request = server.next_request()) waiting.push_back(std::move(*request));
+      std::this_thread::sleep_for(3ms);
+      for (; !waiting.empty(); waiting.pop_back()) {  // the last one first
+        carla_msgs::GetBlueprints_Response response;
+        response.blueprints = {deserialize<carla_msgs::GetBlueprints_Request>(*waiting.back().cdr).filter, "x"};
+        server.reply(waiting.back(), serialize(response));
+      }
+    }
+  });
+  std::vector<std::thread> clients;
+  for (int c = 0; c < 2; ++c)
+    clients.emplace_back([&, c] {
+      RosNode client(options_of("client"));
+      for (int i = 0; i < 30; ++i) {
+        const std::string question = fmt::format("client {} question {}", c, i);
+        const auto reply = client.call(service, type, serialize(asking(question)), 20s);
+        ASSERT_TRUE(reply) << question;
+        EXPECT_EQ(deserialize<carla_msgs::GetBlueprints_Response>(*reply).blueprints,
+                  (std::vector<std::string>{question, "x"}));
+      }
+    });
+  for (auto& client : clients) client.join();
+  RosNode looker(options_of("looker"));
+  EXPECT_TRUE(comes_true([&] { return looker.services() == std::vector<RosService>{{service, type}}; }));
+  for (const RosTopic& topic : looker.topics()) EXPECT_FALSE(topic.info.name.starts_with(service)) << topic.info.name;
+  done = true;
+  answering.join();
+}
+
+TEST(RosNode, AServiceThatIsNotThereIsNotWaitedForForEver) {
+  RosNode client(options_of("client"));
+  EXPECT_FALSE(client.call("/nobody", "carla_msgs/srv/GetBlueprints", serialize(asking("")), 300ms));
 }
 
 TEST(RosNode, NamesOfTypes) {

@@ -1,6 +1,7 @@
 #include "bramble/live/topic_watch.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "bramble/core/error.hpp"
 #include "bramble/ros/messages.hpp"
@@ -37,10 +38,12 @@ void TopicWatch::add(const Message& message) {
   topic.last_arrival_ns = message.stamp_ns;
   const auto stamp_ns = stamp_inside(message);
   if (!stamp_ns) return;
-  const std::int64_t delay_ns = message.stamp_ns - *stamp_ns;
-  const auto [before, first] = stamps_.try_emplace(message.topic.name, Stamps{*stamp_ns, delay_ns});
+  const auto [before, first] =
+      stamps_.try_emplace(message.topic.name, Stamps{*stamp_ns, *stamp_ns, message.stamp_ns - *stamp_ns});
   if (first) return;
   Stamps& stamps = before->second;
+  const auto since_first_ns = static_cast<double>(*stamp_ns - stamps.first_ns);
+  const std::int64_t delay_ns = message.stamp_ns - stamps.first_ns - std::llround(since_first_ns / speed_);
   stamps.least_delay_ns = std::min(stamps.least_delay_ns, delay_ns);
   topic.last_late_ns = delay_ns - stamps.least_delay_ns;
   topic.latest_ns = std::max(topic.latest_ns, topic.last_late_ns);

@@ -28,18 +28,20 @@ struct TopicStatistics {
 /// between the stamps inside of them.
 class TopicWatch {
  public:
-  /// `period_ns`: of every topic's stamps; 0: not known, and nothing is said to be missing.
-  explicit TopicWatch(std::int64_t period_ns = 0) : period_ns_(period_ns) {}
+  /// `period_ns`: of every topic's stamps; 0: not known, and nothing is said to be missing. `speed`: how many seconds
+  /// of stamps a second of arrivals is to bring, as `sim --rate` and `play --rate` say.
+  explicit TopicWatch(std::int64_t period_ns = 0, double speed = 1) : period_ns_(period_ns), speed_(speed) {}
   /// The message's own stamp is the time of its arrival.
   void add(const Message& message);
   const std::map<std::string, TopicStatistics>& topics() const { return topics_; }
 
  private:
   struct Stamps {
-    StampNs last_ns = 0;
+    StampNs first_ns = 0, last_ns = 0;
     std::int64_t least_delay_ns = 0;
   };
   std::int64_t period_ns_;
+  double speed_;
   std::map<std::string, TopicStatistics> topics_;
   std::map<std::string, Stamps> stamps_;
 };

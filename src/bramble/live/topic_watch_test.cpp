@@ -38,6 +38,20 @@ TEST(TopicWatch, RateAndLateness) {
   EXPECT_EQ(topic.last_late_ns, 0);
 }
 
+// A drive at a quarter of the wall clock's pace: its stamps are late by what they come late at that pace alone.
+TEST(TopicWatch, SlowStampsAreNotLateWhenTheyAreToBeSlow) {
+  TopicWatch slow(kPeriodNs, 0.25), real(kPeriodNs);
+  for (int frame = 0; frame < 21; ++frame) {
+    const Message message = image(frame, 3 * frame * kPeriodNs + (frame == 10 ? 30'000'000 : 0));
+    slow.add(message);
+    real.add(message);
+  }
+  EXPECT_EQ(slow.topics().at("/image").latest_ns, 30'000'000);
+  EXPECT_EQ(slow.topics().at("/image").last_late_ns, 0);
+  EXPECT_EQ(slow.topics().at("/image").missing, 0U);
+  EXPECT_EQ(real.topics().at("/image").latest_ns, 60 * kPeriodNs);
+}
+
 TEST(TopicWatch, OnlyWhatIsStampedHasAStamp) {
   EXPECT_EQ(stamp_inside(image(2)), kNsPerSecond + 2 * kPeriodNs);
   rosgraph_msgs::Clock clock;

@@ -163,11 +163,12 @@ std::string body_text(const MessageDefinition& definition, const std::string& na
 
 std::string full_message_name(std::string_view name) {
   const auto first = name.find('/'), last = name.rfind('/');
-  const bool middle = first != last && name.substr(first, last - first + 1) == "/msg/";
+  const std::string_view kind = first == last ? "/" : name.substr(first, last - first + 1);
+  const bool middle = kind == "/msg/" || kind == "/srv/";  // a half of a service
   if (first == std::string_view::npos || (first != last && !middle) || !is_word(name.substr(0, first)) ||
       !is_word(name.substr(last + 1)))
     fail("'{}' is no name of a message; one looks like sensor_msgs/Image", name);
-  return fmt::format("{}/msg/{}", name.substr(0, first), name.substr(last + 1));
+  return fmt::format("{}{}{}", name.substr(0, first), kind == "/" ? "/msg/" : kind, name.substr(last + 1));
 }
 
 MessageDefinition parse_message_definition(std::string_view type, std::string_view text) {

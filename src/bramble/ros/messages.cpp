@@ -8,4 +8,10 @@ const MessageType* find_message_type(std::string_view name) {
   return nullptr;
 }
 
+const ServiceType* find_service_type(std::string_view name) {
+  for (const auto& type : service_types())
+    if (type.name == name) return &type;
+  return nullptr;
+}
+
 }  // namespace bramble

@@ -11,7 +11,9 @@ namespace bramble {
 
 // Messages are plain structs named by package: msg/sensor_msgs/msg/Image.msg is bramble::sensor_msgs::Image. Each has
 // kType («sensor_msgs/msg/Image»), its constants, ==, and visit_fields(message, f), which calls f(name, field) for each
-// field in wire order. AllMessages is the tuple of all. tools/msggen makes them; a new type is a new .msg file.
+// field in wire order. AllMessages is the tuple of all. A service is its request and its response:
+// msg/carla_msgs/srv/SpawnObject.srv is carla_msgs::SpawnObject_Request and …_Response. tools/msggen makes them; a new
+// type is a new .msg or .srv file.
 
 /// CDR bytes of a message, with encapsulation header.
 template <typename T>
@@ -49,6 +51,17 @@ struct MessageType {
 const std::vector<MessageType>& message_types();
 /// The type of that name, or null.
 const MessageType* find_message_type(std::string_view name);
+
+/// A service made from msg/: its messages are those of its name with _Request and _Response.
+struct ServiceType {
+  std::string_view name;  ///< «carla_msgs/srv/SpawnObject»
+  std::string_view hash;  ///< RIHS01_…
+};
+
+/// All services made from msg/, sorted by name.
+const std::vector<ServiceType>& service_types();
+/// The service of that name, or null.
+const ServiceType* find_service_type(std::string_view name);
 
 /// A stamp as ROS writes it: seconds rounded down, nanoseconds in [0, 1e9), before zero too.
 inline builtin_interfaces::Time to_ros_time(StampNs stamp_ns) {

@@ -6,6 +6,7 @@
 
 #include "bramble/core/random.hpp"
 #include "bramble/ros/message_json.hpp"
+#include "bramble/ros/message_yaml.hpp"
 #include "bramble/ros/messages.hpp"
 #include "bramble/ros/sha256.hpp"
 
@@ -81,6 +82,22 @@ std::vector<std::uint8_t> encode_plainly(const T& message, bool big_endian) {
   return encoder.body;
 }
 
+// A message as somebody would write it down, lists of bytes too.
+template <typename T>
+nlohmann::ordered_json written(const T& value) {
+  if constexpr (requires { value.begin(); } && !std::is_same_v<T, std::string>) {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& element : value) list.push_back(written(element));
+    return list;
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
+    return value;
+  } else {
+    auto fields = nlohmann::ordered_json::object();
+    visit_fields(value, [&](const char* name, const auto& field) { fields[name] = written(field); });
+    return fields;
+  }
+}
+
 template <typename T>
 class EveryMessage : public testing::Test {};
 
@@ -105,6 +122,16 @@ TYPED_TEST(EveryMessage, RoundTripsInBothByteOrders) {
     std::size_t fields = 0;
     visit_fields(message, [&](const char* name, const auto&) { fields += json.contains(name) ? 1 : 1000; });
     ASSERT_EQ(json.size(), fields);
+  }
+}
+
+TYPED_TEST(EveryMessage, CanBeWrittenDown) {
+  EXPECT_EQ(message_from_yaml(TypeParam::kType, "{}"), serialize(TypeParam{}));
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    Random random(seed, stream_of(TypeParam::kType));
+    TypeParam message;
+    Filler{random}.fill(message);
+    ASSERT_EQ(message_from_yaml(TypeParam::kType, written(message).dump()), serialize(message)) << written(message);
   }
 }
 

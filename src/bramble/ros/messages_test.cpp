@@ -49,6 +49,23 @@ TEST(MessageTypes, HashesAreThoseOfRos2) {
   }
 }
 
+// By a calculation of its own, which gives example_interfaces/srv/AddTwoInts the hash that ROS 2 publishes.
+TEST(Messages, HashesOfServices) {
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"carla_msgs/srv/DestroyObject", "3fe49d1944036534b21a259ed04f8e10a086565bed0865631ee3a130b72d6631"},
+      {"carla_msgs/srv/GetBlueprints", "c4c491497c882b601b9b92b51a765047a25515b588394e8fdda8d8faddbbe636"},
+      {"carla_msgs/srv/SpawnObject", "ab9180018028fb47c178ffe99e8156b8fcdb6660c8fb76aadd8e057ffcaf6bd6"},
+  };
+  ASSERT_EQ(service_types().size(), expected.size());
+  for (const auto& [name, hash] : expected) {
+    const auto* type = find_service_type(name);
+    ASSERT_NE(type, nullptr) << name;
+    EXPECT_EQ(type->hash, "RIHS01_" + hash) << name;
+    EXPECT_NE(find_message_type(name + "_Request"), nullptr);
+    EXPECT_NE(find_message_type(name + "_Response"), nullptr);
+  }
+}
+
 sensor_msgs::Image sample_image() {
   sensor_msgs::Image image;
   image.header.stamp = to_ros_time(12'345'678'901);

@@ -41,14 +41,23 @@ RoadVehicle::RoadVehicle(const World& world, const ActorScenario& actor, const V
   state_.size_m = {config_.body.length_m, config_.body.width_m, config_.body.top_m};
   s_m_ = (actor.direction == "against" ? 1 - actor.at : actor.at) * track_.length_m();
   offset_m_ = actor.direction == "against" ? -actor.offset_m : actor.offset_m;
-  now_ = before_ = standing();
-  state_.X_MA = box_pose();
+  settle();
 }
 
 void RoadVehicle::start_later(double by_m) {
   s_m_ += by_m;
   if (track_.closed()) s_m_ = std::fmod(s_m_, track_.length_m());
   s_m_ = std::min(s_m_, track_.length_m());
+  settle();
+}
+
+void RoadVehicle::stand_at(const GroundPlace& place) {
+  spot_ = place;
+  settle();
+}
+
+// Takes its place anew, as if it had always been there.
+void RoadVehicle::settle() {
   now_ = before_ = standing();
   state_.X_MA = box_pose();
 }
@@ -56,9 +65,10 @@ void RoadVehicle::start_later(double by_m) {
 VehicleState RoadVehicle::standing() const {
   const Track::Place place = track_.at(s_m_);
   const Eigen::Vector2d left(-std::sin(place.heading_rad), std::cos(place.heading_rad));
-  const Eigen::Vector2d p = place.position + offset_m_ * left;
-  const double yaw = place.heading_rad + drift_rad_;
+  const double yaw = spot_ ? spot_->yaw_rad : place.heading_rad + drift_rad_;
   const Eigen::Vector2d forward(std::cos(yaw), std::sin(yaw)), side(-std::sin(yaw), std::cos(yaw));
+  Eigen::Vector2d p = place.position + offset_m_ * left;
+  if (spot_) p = spot_->position - config_.body.centre_x_m * forward;
   const double a = 0.5 * config_.wheels.wheelbase_m, c = 0.5 * config_.wheels.track_m;
   const std::array<Eigen::Vector2d, kWheelCount> at = {Eigen::Vector2d(a, c), Eigen::Vector2d(a, -c),
                                                        Eigen::Vector2d(-a, c), Eigen::Vector2d(-a, -c)};
@@ -77,7 +87,7 @@ VehicleState RoadVehicle::standing() const {
   state.X_MB.linear().col(2) = up;
   state.X_MB.translation() = 0.25 * (foot[0] + foot[1] + foot[2] + foot[3]);
   const double steer =
-      config_.steering.kind == "skid" ? 0.0 : std::atan(config_.wheels.wheelbase_m * place.curvature_per_m);
+      config_.steering.kind == "skid" || spot_ ? 0.0 : std::atan(config_.wheels.wheelbase_m * place.curvature_per_m);
   const double turn = std::remainder(rolled_m_ / config_.wheels.radius_m, 2 * std::numbers::pi);
   for (int w = 0; w < kWheelCount; ++w) {
     Pose X_BW = Pose::Identity();

@@ -143,10 +143,15 @@ void Simulation::vary(const Scenario& scenario, std::uint64_t seed) {
 
 void Simulation::populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home) {
   if (frame_.index >= 0) fail("actors cannot appear in the middle of a drive");
-  traffic_.reset();
-  if (actors.empty()) return;
   traffic_ = std::make_unique<Traffic>(*world_, actors, home, road_user_of(vehicle_->state(), *vehicle_config_));
 }
+
+std::uint32_t Simulation::spawn(const ActorScenario& actor, const std::optional<GroundPlace>& place) {
+  if (!traffic_) fail("nobody can appear in a drive that was made without traffic");
+  return traffic_->spawn(actor, place, road_user_of(vehicle_->state(), *vehicle_config_));
+}
+
+bool Simulation::destroy(std::uint32_t id) { return traffic_ && traffic_->destroy(id); }
 
 void Simulation::choose_driver(const std::string& spec) {
   if (spec == options_.driver) return;
@@ -277,10 +282,7 @@ std::vector<SceneActor> Simulation::actors() const {
   for (const ActorState& other : frame_.actors) {
     SceneActor actor;
     actor.id = other.id;
-    actor.type = (other.class_name == "vehicle"  ? "vehicle.bramble."
-                  : other.class_name == "person" ? "walker.pedestrian."
-                                                 : "walker.animal.") +
-                 other.kind;
+    actor.type = blueprint_of(other.kind);
     actor.role_name = other.name;
     actor.X_MA = other.X_MA;
     actor.size_m = other.size_m;

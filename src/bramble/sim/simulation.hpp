@@ -84,6 +84,9 @@ class Simulation final : public Source {
 
   /// Puts the scenario's actors into the world; before the first frame. `home` holds config/vehicles.
   void populate(const std::vector<ActorScenario>& actors, const std::filesystem::path& home);
+  /// Somebody appears, or disappears, with the next frame; after populate(). See Traffic.
+  std::uint32_t spawn(const ActorScenario& actor, const std::optional<GroundPlace>& place);
+  bool destroy(std::uint32_t id);
 
   /// From the next frame on another driver (make_driver's names) drives, from where the vehicle is. A replayed trace
   /// would begin at its own start, so `trace:` is refused. Throws Error, the driver unchanged.
@@ -187,7 +190,7 @@ class Simulation final : public Source {
   DriverOptions driver_options_;
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Vehicle> vehicle_;
-  std::unique_ptr<Traffic> traffic_;       // null: nobody else is there
+  std::unique_ptr<Traffic> traffic_;       // null before populate()
   std::vector<Publication> publications_;  // all, in order
   std::optional<std::regex> pattern_;      // of options_.topic_pattern
   std::vector<std::size_t> wanted_;        // of these

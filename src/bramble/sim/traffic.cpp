@@ -1,16 +1,21 @@
 #include "bramble/sim/traffic.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numbers>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/log.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/sim/road_vehicle.hpp"
+#include "bramble/sim/track.hpp"
 #include "bramble/sim/walker.hpp"
 
 namespace bramble {
 namespace {
+
+constexpr std::array<const char*, 7> kKinds = {"jeep", "truck", "robot", "person", "deer", "boar", "cow"};
 
 bool walks(const std::string& kind) { return kind == "person" || kind == "deer" || kind == "boar" || kind == "cow"; }
 std::string class_of(const std::string& kind) {
@@ -30,6 +35,19 @@ RoadUser road_user_of(const ActorState& state) {
 }
 
 }  // namespace
+
+bool overlap(const RoadUser& a, const RoadUser& b) {
+  const auto half_along = [](const RoadUser& user, const Eigen::Vector2d& axis) {
+    const Eigen::Vector2d forward(std::cos(user.yaw_rad), std::sin(user.yaw_rad)), left(-forward.y(), forward.x());
+    return 0.5 * user.length_m * std::abs(axis.dot(forward)) + 0.5 * user.width_m * std::abs(axis.dot(left));
+  };
+  // Separating axes.
+  for (const double yaw : {a.yaw_rad, a.yaw_rad + std::numbers::pi / 2, b.yaw_rad, b.yaw_rad + std::numbers::pi / 2}) {
+    const Eigen::Vector2d axis(std::cos(yaw), std::sin(yaw));
+    if (std::abs(axis.dot(b.position - a.position)) > half_along(a, axis) + half_along(b, axis)) return false;
+  }
+  return true;
+}
 
 void TrafficActor::move_to(const Pose& X_MA, double dt_s) {
   const auto yaw = [](const Pose& pose) { return std::atan2(pose.linear()(1, 0), pose.linear()(0, 0)); };
@@ -51,41 +69,108 @@ RoadUser road_user_of(const VehicleState& state, const VehicleConfig& config) {
   return user;
 }
 
+std::string blueprint_of(const std::string& kind) {
+  return (kind == "person" ? "walker.pedestrian." : walks(kind) ? "walker.animal." : "vehicle.bramble.") + kind;
+}
+
+std::vector<std::string> actor_blueprints() {
+  std::vector<std::string> result;
+  for (const char* kind : kKinds) result.push_back(blueprint_of(kind));
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+std::optional<std::string> kind_of_blueprint(const std::string& blueprint) {
+  for (const char* kind : kKinds)
+    if (blueprint_of(kind) == blueprint) return kind;
+  return std::nullopt;
+}
+
 Traffic::Traffic(const World& world, const std::vector<ActorScenario>& actors, const std::filesystem::path& home,
-                 const RoadUser& ego) {
+                 const RoadUser& ego)
+    : world_(world), home_(home), next_id_(kFirstActorInstanceId) {
   std::vector<RoadUser> there = {ego};
-  for (std::size_t i = 0; i < actors.size(); ++i) {
-    const ActorScenario& actor = actors[i];
-    ActorState who;
-    who.id = kFirstActorInstanceId - static_cast<std::uint32_t>(i);
-    who.name = actor.name;
-    who.kind = actor.kind;
-    who.class_name = class_of(actor.kind);
-    if (const auto id = world.ontology.find(who.class_name))
-      who.class_id = *id;
-    else
-      spdlog::warn("the ontology '{}' has no class '{}': {} stays without a label; ontologies/traffic.yaml has one",
-                   world.ontology.name(), who.class_name, actor.name);
-    if (walks(actor.kind)) {
-      actors_.push_back(std::make_unique<Walker>(world, actor, who, world.seed ^ stream_of(actor.name)));
-      continue;
+  for (const ActorScenario& actor : actors) {
+    std::unique_ptr<TrafficActor> made = make(actor);
+    if (auto* const vehicle = dynamic_cast<RoadVehicle*>(made.get())) {
+      // Not where the drive or another vehicle begins.
+      const auto taken = [&] {
+        const RoadUser me = road_user_of(vehicle->state());
+        return std::any_of(there.begin(), there.end(), [&](const RoadUser& other) {
+          return (other.position - me.position).norm() < 0.5 * (other.length_m + me.length_m) + 6;
+        });
+      };
+      constexpr double kOnM = 2;
+      for (int k = 0; k < 100 && taken(); ++k) vehicle->start_later(kOnM);
+      if (taken()) fail("there is no room on the path for {}: too many vehicles", actor.name);
+      there.push_back(road_user_of(vehicle->state()));
     }
-    const VehicleConfig config = VehicleConfig::load(home / "config" / "vehicles" / (actor.kind + ".yaml"));
-    auto vehicle = std::make_unique<RoadVehicle>(world, actor, config, who);
-    // Not where the drive or another vehicle begins.
-    const auto taken = [&] {
-      const RoadUser me = road_user_of(vehicle->state());
-      return std::any_of(there.begin(), there.end(), [&](const RoadUser& other) {
-        return (other.position - me.position).norm() < 0.5 * (other.length_m + me.length_m) + 6;
-      });
-    };
-    constexpr double kOnM = 2;
-    for (int k = 0; k < 100 && taken(); ++k) vehicle->start_later(kOnM);
-    if (taken()) fail("there is no room on the path for {}: too many vehicles", actor.name);
-    there.push_back(road_user_of(vehicle->state()));
-    actors_.push_back(std::move(vehicle));
+    actors_.push_back(std::move(made));
   }
   before_ = this->actors();
+}
+
+// With an id of its own.
+std::unique_ptr<TrafficActor> Traffic::make(const ActorScenario& actor) {
+  ActorState who;
+  who.id = next_id_--;
+  who.name = actor.name;
+  who.kind = actor.kind;
+  who.class_name = class_of(actor.kind);
+  if (const auto id = world_.ontology.find(who.class_name))
+    who.class_id = *id;
+  else
+    spdlog::warn("the ontology '{}' has no class '{}': {} stays without a label; ontologies/traffic.yaml has one",
+                 world_.ontology.name(), who.class_name, actor.name);
+  if (walks(actor.kind)) return std::make_unique<Walker>(world_, actor, who, world_.seed ^ stream_of(actor.name));
+  const VehicleConfig config = VehicleConfig::load(home_ / "config" / "vehicles" / (actor.kind + ".yaml"));
+  return std::make_unique<RoadVehicle>(world_, actor, config, who);
+}
+
+std::uint32_t Traffic::spawn(ActorScenario actor, const std::optional<GroundPlace>& place, const RoadUser& ego) {
+  if (place) {
+    if (!world_.land().contains(place->position.x(), place->position.y()))
+      fail("there is no land at x {:.1f}, y {:.1f}", place->position.x(), place->position.y());
+    const Terrain& ground = world_.ground_at(place->position.x(), place->position.y());
+    if (actor.course == "stand" && ground.class_at(place->position.x(), place->position.y()) == ground.water_id)
+      fail("there is water at x {:.1f}, y {:.1f}", place->position.x(), place->position.y());
+    const Track track = Track::along(world_.path, false, {});
+    const double s_m = track.nearest_s(place->position, -1);
+    const Track::Place nearest = track.at(s_m);
+    actor.at = std::clamp(s_m / track.length_m(), 0.0, 1.0);
+    const Eigen::Vector2d left(-std::sin(nearest.heading_rad), std::cos(nearest.heading_rad));
+    if (actor.course == "along") {
+      actor.offset_m = left.dot(place->position - nearest.position);
+      actor.offset_given = true;
+      if (std::abs(actor.offset_m) > 0.5 * world_.path.width_m + 5)
+        fail("x {:.1f}, y {:.1f} is {:.0f} m from the path: somebody who goes along it begins beside it",
+             place->position.x(), place->position.y(), std::abs(actor.offset_m));
+      actor.direction =
+          std::abs(wrap_angle(place->yaw_rad - nearest.heading_rad)) > 0.5 * std::numbers::pi ? "against" : "with";
+    }
+  }
+  const std::uint32_t id = next_id_;
+  std::unique_ptr<TrafficActor> made = make(actor);
+  if (place && actor.course == "stand") made->stand_at(*place);
+  const RoadUser me = road_user_of(made->state());
+  std::vector<RoadUser> there = road_users();
+  there.push_back(ego);
+  for (const RoadUser& other : there)
+    if (overlap(me, other))
+      fail("{} cannot appear at x {:.1f}, y {:.1f}: somebody is there", actor.name, me.position.x(), me.position.y());
+  before_.push_back(made->state());
+  actors_.push_back(std::move(made));
+  return id;
+}
+
+bool Traffic::destroy(std::uint32_t id) {
+  for (std::size_t i = 0; i < actors_.size(); ++i) {
+    if (actors_[i]->state().id != id) continue;
+    actors_.erase(actors_.begin() + static_cast<std::ptrdiff_t>(i));
+    before_.erase(before_.begin() + static_cast<std::ptrdiff_t>(i));
+    return true;
+  }
+  return false;
 }
 
 void Traffic::step(double dt_s, const RoadUser& ego) {

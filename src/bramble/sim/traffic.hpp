@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@
 
 namespace bramble {
 
-/// The instance id of a scenario's first actor; the next ones count down.
-inline constexpr std::uint32_t kFirstActorInstanceId = kVehicleInstanceId - 1;
+/// The instance id of a scenario's first actor; the next ones count down. It is positive as a signed number, too, which
+/// is what ids are in SpawnObject and in pictures of instances.
+inline constexpr std::uint32_t kFirstActorInstanceId = 0x7ffffffd;
 
 /// A moving actor as everybody may know it.
 struct ActorState {
@@ -29,10 +31,26 @@ struct ActorState {
   double yaw_rate_radps = 0;
 };
 
+/// Kinds of actors (ActorScenario::kind) as CARLA would call them: «vehicle.bramble.truck», «walker.pedestrian.person»;
+/// and «walker.animal.deer», which CARLA has none of.
+std::string blueprint_of(const std::string& kind);
+/// All of them, sorted.
+std::vector<std::string> actor_blueprints();
+/// The way back. Nothing for another blueprint.
+std::optional<std::string> kind_of_blueprint(const std::string& blueprint);
+
+/// A place on the ground, seen from above.
+struct GroundPlace {
+  Eigen::Vector2d position = Eigen::Vector2d::Zero();  ///< metres, M
+  double yaw_rad = 0;
+};
+
 /// One actor, moved by its own rules.
 class TrafficActor {
  public:
   virtual ~TrafficActor() = default;
+  /// Puts one that stands (course) somewhere else than beside the path; before its first step.
+  virtual void stand_at(const GroundPlace& place) = 0;
   /// Moves on among the others as they were at the step's begin (itself may be among them).
   virtual void step(double dt_s, const std::vector<RoadUser>& others) = 0;
   /// Its bodies now, or where they were before the last step: the same meshes in the same order.
@@ -56,7 +74,14 @@ class Traffic {
           const RoadUser& ego);
   void step(double dt_s, const RoadUser& ego);
 
-  std::vector<ActorState> actors() const;  ///< in the scenario's order
+  /// Somebody appears between two steps. One that goes along or across the path begins where the path is nearest to
+  /// `place`, one that stands begins at `place` itself; without a place, where ActorScenario::at says. Returns its id,
+  /// which nobody had before. Throws Error when somebody is there already, or no ground to stand on.
+  std::uint32_t spawn(ActorScenario actor, const std::optional<GroundPlace>& place, const RoadUser& ego);
+  /// Somebody disappears between two steps; false when nobody has that id.
+  bool destroy(std::uint32_t id);
+
+  std::vector<ActorState> actors() const;  ///< in the scenario's order, then as they appeared
   std::vector<RoadUser> road_users() const;
   /// For the physics of the ego vehicle, during the last step: where they were at its begin, and how they moved.
   std::vector<MovingBody> bodies() const;
@@ -64,10 +89,16 @@ class Traffic {
   void add_poses_before(std::vector<Pose>& out) const;  ///< of add_looks' actors before the last step
 
  private:
+  std::unique_ptr<TrafficActor> make(const ActorScenario& actor);
+  const World& world_;
+  std::filesystem::path home_;
+  std::uint32_t next_id_;
   std::vector<std::unique_ptr<TrafficActor>> actors_;
   std::vector<ActorState> before_;
 };
 
+/// Whether two of them share a place on the ground.
+bool overlap(const RoadUser& a, const RoadUser& b);
 /// The ego vehicle as others see it.
 RoadUser road_user_of(const VehicleState& state, const VehicleConfig& config);
 

@@ -76,19 +76,6 @@ SimulationOptions unseen(std::int64_t frames) {
   return options;
 }
 
-// Whether two boxes on the ground share a place (separating axes).
-bool overlap(const RoadUser& a, const RoadUser& b) {
-  const auto half_along = [](const RoadUser& user, const Eigen::Vector2d& axis) {
-    const Eigen::Vector2d forward(std::cos(user.yaw_rad), std::sin(user.yaw_rad)), left(-forward.y(), forward.x());
-    return 0.5 * user.length_m * std::abs(axis.dot(forward)) + 0.5 * user.width_m * std::abs(axis.dot(left));
-  };
-  for (const double yaw : {a.yaw_rad, a.yaw_rad + std::numbers::pi / 2, b.yaw_rad, b.yaw_rad + std::numbers::pi / 2}) {
-    const Eigen::Vector2d axis(std::cos(yaw), std::sin(yaw));
-    if (std::abs(axis.dot(b.position - a.position)) > half_along(a, axis) + half_along(b, axis)) return false;
-  }
-  return true;
-}
-
 RoadUser road_user(const ActorState& state) {
   RoadUser user;
   user.id = state.id;
@@ -289,6 +276,75 @@ TEST(Traffic, NobodyStartsWhereTheDriveBegins) {
   for (int i = 0; i < 60; ++i) many.push_back(actor("truck", "along", i / 60.0));
   EXPECT_THROW(simulate(many, unseen(2)), Error);
   EXPECT_THROW(const_cast<Simulation&>(*simulation).populate({}, kHome), Error) << "in the middle of a drive";
+}
+
+TEST(Traffic, SomebodyAppearsWhereHeIsWantedIsSeenAndDisappears) {
+  SimulationOptions options;
+  options.frames = 200;
+  const auto simulation = simulate({actor("cow", "stand", 0.6)}, options);
+  ASSERT_TRUE(simulation->advance());
+  const Pose X_MB = simulation->frame().state.X_MB;
+  const double yaw = std::atan2(X_MB.linear()(1, 0), X_MB.linear()(0, 0));
+  const Eigen::Vector3d ahead = X_MB * Eigen::Vector3d(9, 1.5, 0);
+  ActorScenario truck = actor("truck", "stand", 0);
+  const std::uint32_t id = simulation->spawn(truck, GroundPlace{ahead.head<2>(), yaw + 1});
+  EXPECT_EQ(id, kFirstActorInstanceId - 1);
+  const auto pixels = [&](std::uint32_t of) {
+    simulation->render_cameras();
+    const auto& seen = simulation->frame().readings[simulation->sensor_index("instance")].camera->instance.data;
+    return std::count(seen.begin(), seen.end(), of);
+  };
+  ASSERT_TRUE(simulation->advance());
+  ASSERT_EQ(simulation->frame().actors.size(), 2U);
+  const ActorState there = simulation->frame().actors[1];
+  EXPECT_EQ(there.id, id);
+  EXPECT_NEAR((there.X_MA.translation().head<2>() - ahead.head<2>()).norm(), 0, 0.05);
+  EXPECT_NEAR(wrap_angle(std::atan2(there.X_MA.linear()(1, 0), there.X_MA.linear()(0, 0)) - yaw - 1), 0, 0.01);
+  EXPECT_NEAR(there.velocity_M.norm(), 0, 1e-9);
+  EXPECT_GT(pixels(id), 500);
+  EXPECT_THROW(simulation->spawn(actor("person", "stand", 0), GroundPlace{ahead.head<2>(), 0}), Error) << "taken";
+  EXPECT_THROW(simulation->spawn(actor("jeep", "stand", 0), GroundPlace{X_MB.translation().head<2>(), 0}), Error)
+      << "where the ego vehicle is";
+  EXPECT_THROW(simulation->spawn(actor("cow", "stand", 0), GroundPlace{{1e6, 0}, 0}), Error) << "no land";
+  EXPECT_TRUE(simulation->destroy(id));
+  EXPECT_FALSE(simulation->destroy(id));
+  EXPECT_FALSE(simulation->destroy(kEgoActorId));
+  ASSERT_TRUE(simulation->advance());
+  EXPECT_EQ(simulation->frame().actors.size(), 1U);
+  EXPECT_EQ(pixels(id), 0);
+  // The next one has an id of his own; along the path he goes the way that he looks.
+  const Path& path = simulation->world().path;
+  const double s = path.nearest_s(X_MB.translation().x(), X_MB.translation().y()) + 25;
+  const Eigen::Vector3d far = path.point_at(s), tangent = path.tangent_at(s);
+  const auto jeep =
+      simulation->spawn(actor("jeep", "along", 0), GroundPlace{far.head<2>(), std::atan2(tangent.y(), tangent.x())});
+  EXPECT_LT(jeep, id);
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(simulation->advance());
+  EXPECT_GT(simulation->frame().actors.back().velocity_M.dot(tangent), 1);
+}
+
+TEST(Traffic, KindsHaveCarlasNames) {
+  EXPECT_EQ(blueprint_of("truck"), "vehicle.bramble.truck");
+  EXPECT_EQ(blueprint_of("person"), "walker.pedestrian.person");
+  EXPECT_EQ(blueprint_of("boar"), "walker.animal.boar");
+  EXPECT_EQ(kind_of_blueprint("walker.animal.cow"), "cow");
+  EXPECT_EQ(kind_of_blueprint("vehicle.tesla.model3"), std::nullopt);
+  EXPECT_EQ(actor_blueprints().size(), 7U);
+}
+
+TEST(RoadUser, OverlapIsOfBoxesThatAreTurned) {
+  RoadUser a, b;
+  a.length_m = b.length_m = 4;
+  a.width_m = b.width_m = 1;
+  b.position = {0, 1.5};
+  EXPECT_FALSE(overlap(a, b));
+  b.yaw_rad = 0.5;
+  EXPECT_TRUE(overlap(a, b));
+  b.position = {2, 2};
+  b.yaw_rad = std::numbers::pi / 2;
+  EXPECT_TRUE(overlap(a, b)) << "corners";
+  b.position = {2.6, 2.6};
+  EXPECT_FALSE(overlap(a, b));
 }
 
 // A straight line of 200 m to the east.

@@ -101,7 +101,16 @@ Walker::Walker(const World& world, const ActorScenario& actor, const ActorState&
   state_.X_MA = now_.X_MA;
 }
 
+void Walker::stand_at(const GroundPlace& place) {
+  spot_ = place.position;
+  yaw_rad_ = wrap_angle(place.yaw_rad);
+  take_posture(place.position, yaw_rad_, 0);
+  before_ = now_;
+  state_.X_MA = now_.X_MA;
+}
+
 Eigen::Vector2d Walker::place_along() const {
+  if (spot_) return *spot_;
   const Track::Place place = track_.at(s_m_);
   const Eigen::Vector2d left(-std::sin(place.heading_rad), std::cos(place.heading_rad));
   return place.position + (actor_.course == "across" ? across_m_ : actor_.offset_m + aside_m_) * left;

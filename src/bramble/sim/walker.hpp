@@ -11,6 +11,7 @@ class Walker final : public TrafficActor {
   /// `seed` chooses its looks. The world must outlive this.
   Walker(const World& world, const ActorScenario& actor, const ActorState& who, std::uint64_t seed);
   void step(double dt_s, const std::vector<RoadUser>& others) override;
+  void stand_at(const GroundPlace& place) override;
   void add_looks(bool before, std::vector<Actor>& out) const override;
 
  private:
@@ -25,11 +26,12 @@ class Walker final : public TrafficActor {
   WalkerLook look_;
   Track track_;
   double likes_mps_ = 1, speed_mps_ = 0, yaw_rad_ = 0;
-  double s_m_ = 0;        // along
-  double direction_ = 1;  // along the track, or across it: 1 or -1
-  double aside_m_ = 0;    // along: off its line, to make room for vehicles
-  double across_m_ = 0;   // across: from the path's centre line, to the left
-  bool walking_ = false;  // across: on its way to the other side
+  double s_m_ = 0;                       // along
+  double direction_ = 1;                 // along the track, or across it: 1 or -1
+  double aside_m_ = 0;                   // along: off its line, to make room for vehicles
+  double across_m_ = 0;                  // across: from the path's centre line, to the left
+  std::optional<Eigen::Vector2d> spot_;  // stands there
+  bool walking_ = false;                 // across: on its way to the other side
   Posture now_, before_;
 };
 
