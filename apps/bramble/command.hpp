@@ -23,7 +23,8 @@ void write_json(const CommonOptions& common, const nlohmann::json& figures);
 std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,
                                    const std::string& extension);
 
-/// The folder of a model package: `given`, or models/`given` of what ships («default»).
+/// The folder of a model package: `given`, or models/`given` of what ships («default»). Throws Error listing what there
+/// is when there is neither.
 std::filesystem::path find_model(const std::filesystem::path& given);
 
 }  // namespace bramble

@@ -39,9 +39,17 @@ std::filesystem::path find_shipped(const std::filesystem::path& given, const std
 }
 
 std::filesystem::path find_model(const std::filesystem::path& given) {
-  const auto shipped = home_folder() / "models" / given;
-  const bool ships = given.is_relative() && !given.has_parent_path() && std::filesystem::exists(shipped / "model.yaml");
-  return ships && !std::filesystem::exists(given / "model.yaml") ? shipped : given;
+  namespace fs = std::filesystem;
+  const fs::path folder = home_folder() / "models", shipped = folder / given;
+  const bool ships = given.is_relative() && !given.has_parent_path() && fs::exists(shipped / "model.yaml");
+  if (ships && !fs::exists(given / "model.yaml")) return shipped;
+  if (fs::exists(given)) return given;
+  std::string there;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (fs::exists(entry.path() / "model.yaml"))
+      there += (there.empty() ? "" : ", ") + entry.path().filename().string();
+  fail("there is no model at {}; in models/ there is: {}", given.string(), there.empty() ? "none" : there);
 }
 
 }  // namespace bramble

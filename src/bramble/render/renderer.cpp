@@ -489,17 +489,19 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
     action();
     return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   };
-  const auto raw = [&](const std::vector<std::vector<RayRequest>>& lists, bool shadow) {
+  enum class Rays { kCamera, kShadow, kLidar };
+  const auto raw = [&](const std::vector<std::vector<RayRequest>>& lists, Rays kind) {
     return timed_ms([&] {
       parallel_for(lists.size(), [&](std::size_t i) {
         std::array<Hit, kTilePixels> hits;
         std::array<bool, kTilePixels> blocked{};
         for (std::size_t at = 0; at < lists[i].size(); at += kTilePixels) {
           const int count = static_cast<int>(std::min<std::size_t>(kTilePixels, lists[i].size() - at));
-          if (shadow)
+          if (kind == Rays::kShadow)
             impl_->tracer.shadows(impl_->scene.scene(), lists[i].data() + at, blocked.data(), count);
           else
-            impl_->tracer.nearest(impl_->scene.scene(), lists[i].data() + at, hits.data(), count, true);
+            impl_->tracer.nearest(impl_->scene.scene(), lists[i].data() + at, hits.data(), count,
+                                  kind == Rays::kCamera);
         }
       });
     });
@@ -515,15 +517,15 @@ RenderBench Renderer::bench(const CameraModel& camera, const LidarModel& lidar, 
     request.normal = true;
     impl_->render(camera, eyes[i], {}, frame, request, &log);
     bench.frame_ms.push_back(timed_ms([&] { impl_->render(camera, eyes[i], {}, frame, request, nullptr); }));
-    bench.raw_primary_ms.push_back(raw(log.primary, false));
-    bench.raw_ms.push_back(bench.raw_primary_ms.back() + raw(log.shadow, true));
+    bench.raw_primary_ms.push_back(raw(log.primary, Rays::kCamera));
+    bench.raw_ms.push_back(bench.raw_primary_ms.back() + raw(log.shadow, Rays::kShadow));
     for (const auto& list : log.primary) bench.primary_rays += list.size();
     for (const auto& list : log.shadow) bench.shadow_rays += list.size();
   }
   for (std::size_t i = 0; i < lidars.size(); ++i) {
     impl_->scan(lidar, lidars[i], {}, {i, 0, {}}, points, &log);
     bench.lidar_ms.push_back(timed_ms([&] { impl_->scan(lidar, lidars[i], {}, {i, 0, {}}, points, nullptr); }));
-    bench.lidar_raw_ms.push_back(raw(log.primary, false));
+    bench.lidar_raw_ms.push_back(raw(log.primary, Rays::kLidar));
   }
   return bench;
 }
