@@ -71,6 +71,20 @@ def test_pictures_are_what_opencv_reads(checks):
         assert len(numpy.unique(label)) > 2 and image.std() > 10
 
 
+def test_memory_is_flat_in_the_length_of_the_bag(checks):
+    """Extracting ten times the samples takes as much memory: what is held is what is in work."""
+    peak_mib = {}
+    for frames in (40, 400):
+        bag, out = fresh(checks, f"bag_of_{frames}"), fresh(checks, f"data_of_{frames}")
+        checks.run("record", "-o", bag, "--source", "sim:tiny", "--frames", frames, "--size", "160x120", "--quality", "preview",
+                   "/carla/hero/rgb_front/image", "/carla/hero/semantic_segmentation_front/image")
+        process = subprocess.Popen([checks.program, "extract", bag, "-o", out, "-q"], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0 and len(index_rows(out)) == frames
+        peak_mib[frames] = usage.ru_maxrss / 1024
+    assert peak_mib[400] < 1.05 * peak_mib[40] + 4, peak_mib
+
+
 def fresh(checks, name):
     folder = checks.work / name
     shutil.rmtree(folder, ignore_errors=True)

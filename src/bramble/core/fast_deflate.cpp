@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <queue>
 #include <tuple>
 
 namespace bramble {
@@ -70,6 +69,10 @@ void scan(std::span<const std::uint8_t> bytes, const Four& four, const Literal& 
     }
     std::size_t end = i + 8;
     const std::size_t most = std::min(count, i + kLongestRun);
+    for (std::uint64_t next; end + 8 <= most; end += 8) {
+      std::memcpy(&next, p + end, 8);
+      if (next != here) break;
+    }
     while (end < most && p[end] == p[i]) ++end;
     run(end - i);
     i = end;
@@ -78,41 +81,50 @@ void scan(std::span<const std::uint8_t> bytes, const Four& four, const Literal& 
 }
 
 // Lengths of the Huffman codes of symbols that occur so often, at most `longest`. A symbol alone has length 1.
-std::vector<int> code_lengths(std::vector<std::uint64_t> counts, int longest) {
-  const auto symbols = static_cast<int>(counts.size());
+std::vector<int> code_lengths(const std::vector<std::uint64_t>& counts, int longest) {
+  struct Leaf {
+    std::uint64_t count;
+    int symbol;
+    bool operator<(const Leaf& other) const { return std::tie(count, symbol) < std::tie(other.count, other.symbol); }
+  };
+  std::vector<Leaf> leaves;
+  for (std::size_t s = 0; s < counts.size(); ++s)
+    if (counts[s] > 0) leaves.push_back({counts[s], static_cast<int>(s)});
   std::vector<int> lengths(counts.size(), 0);
+  if (leaves.size() == 1) lengths[static_cast<std::size_t>(leaves[0].symbol)] = 1;
+  if (leaves.size() < 2) return lengths;
+  // Of both queues, leaves and inner nodes, the first is the rarest: inner nodes are made in order of their counts.
+  const std::size_t inner = leaves.size() - 1;
+  std::vector<std::uint64_t> inner_count(inner);
+  std::vector<std::size_t> leaf_parent(leaves.size()), inner_parent(inner);
+  std::vector<int> depth(inner);
   for (;;) {
-    struct Node {
-      std::uint64_t count;
-      int id;
-      bool operator>(const Node& other) const { return std::tie(count, id) > std::tie(other.count, other.id); }
-    };
-    std::priority_queue<Node, std::vector<Node>, std::greater<>> heap;
-    std::vector<int> parent(2 * counts.size(), -1);
-    for (int s = 0; s < symbols; ++s)
-      if (counts[static_cast<std::size_t>(s)] > 0) heap.push({counts[static_cast<std::size_t>(s)], s});
-    if (heap.size() == 1) {
-      lengths[static_cast<std::size_t>(heap.top().id)] = 1;
-      return lengths;
+    std::sort(leaves.begin(), leaves.end());
+    std::size_t next_leaf = 0, next_inner = 0;
+    for (std::size_t made = 0; made < inner; ++made) {
+      inner_count[made] = 0;
+      for (int child = 0; child < 2; ++child) {
+        const bool leaf =
+            next_inner == made || (next_leaf < leaves.size() && leaves[next_leaf].count <= inner_count[next_inner]);
+        if (leaf) {
+          inner_count[made] += leaves[next_leaf].count;
+          leaf_parent[next_leaf++] = made;
+        } else {
+          inner_count[made] += inner_count[next_inner];
+          inner_parent[next_inner++] = made;
+        }
+      }
     }
-    int next = symbols;
-    while (heap.size() > 1) {
-      const Node a = heap.top();
-      heap.pop();
-      const Node b = heap.top();
-      heap.pop();
-      parent[static_cast<std::size_t>(a.id)] = parent[static_cast<std::size_t>(b.id)] = next;
-      heap.push({a.count + b.count, next++});
-    }
+    depth[inner - 1] = 0;  // the root
+    for (std::size_t i = inner - 1; i > 0; --i) depth[i - 1] = depth[inner_parent[i - 1]] + 1;
     int deepest = 0;
-    for (int s = 0; s < symbols; ++s) {
-      int depth = 0;
-      for (int at = s; parent[static_cast<std::size_t>(at)] >= 0; at = parent[static_cast<std::size_t>(at)]) ++depth;
-      lengths[static_cast<std::size_t>(s)] = counts[static_cast<std::size_t>(s)] > 0 ? depth : 0;
-      deepest = std::max(deepest, lengths[static_cast<std::size_t>(s)]);
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      const int length = depth[leaf_parent[i]] + 1;
+      lengths[static_cast<std::size_t>(leaves[i].symbol)] = length;
+      deepest = std::max(deepest, length);
     }
     if (deepest <= longest) return lengths;
-    for (auto& count : counts) count = count > 0 ? count / 2 + 1 : 0;  // flatter, until the tree is low enough
+    for (Leaf& leaf : leaves) leaf.count = leaf.count / 2 + 1;  // flatter, until the tree is low enough
   }
 }
 

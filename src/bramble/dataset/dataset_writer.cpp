@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
@@ -49,8 +50,7 @@ bool DatasetWriter::has(const std::string& name) const {
 }
 
 void DatasetWriter::count(const std::vector<std::uint8_t>& labels) {
-  std::array<std::uint64_t, 256> counts{};
-  for (const auto id : labels) ++counts[id];
+  const auto counts = count_bytes(labels);
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < counts.size(); ++i) label_count_[i] += counts[i];
 }

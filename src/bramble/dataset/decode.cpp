@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/ros/messages.hpp"
@@ -54,17 +55,26 @@ void copy_rgb(const ImageView& view, ImageU8& rgb) {
 ImageU8 look_up(const ImageView& view, const std::array<ClassId, 256>& id_of, const std::array<bool, 256>& counts,
                 std::uint64_t& unknown) {
   ImageU8 label(static_cast<int>(view.width), static_cast<int>(view.height), 1);
+  const auto width = static_cast<std::size_t>(label.width);
   std::array<std::uint64_t, 256> histogram{};
-  for (int v = 0; v < label.height; ++v) {
-    const std::uint8_t* from = row_of(view, v);
-    std::uint8_t* to = label.row(v);
-    for (int u = 0; u < label.width; ++u) {
-      to[u] = id_of[from[u]];
-      ++histogram[from[u]];
-    }
+  if (view.step == width) {
+    histogram = count_bytes(view.data.first(width * label.height));
+  } else {
+    for (int v = 0; v < label.height; ++v)
+      for (std::size_t u = 0; u < width; ++u) ++histogram[row_of(view, v)[u]];
   }
-  for (std::size_t i = 0; i < histogram.size(); ++i)
-    if (counts[i]) unknown += histogram[i];
+  bool as_they_are = true;  // what there is of values are the ids
+  for (std::size_t value = 0; value < histogram.size(); ++value) {
+    if (counts[value]) unknown += histogram[value];
+    as_they_are = as_they_are && (histogram[value] == 0 || id_of[value] == value);
+  }
+  for (int v = 0; v < label.height; ++v) {
+    const std::uint8_t* const from = row_of(view, v);
+    if (as_they_are)
+      std::memcpy(label.row(v), from, width);
+    else
+      std::transform(from, from + width, label.row(v), [&](std::uint8_t value) { return id_of[value]; });
+  }
   return label;
 }
 

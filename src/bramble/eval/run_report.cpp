@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
@@ -342,8 +343,7 @@ void RunReport::add(const RunFrame& frame) {
     row.confidence = static_cast<double>(sum) / (255.0 * static_cast<double>(frame.confidence->data.size()));
   }
   if (const ImageU8* ids = frame.estimate ? frame.estimate : frame.truth) {
-    std::vector<std::uint64_t> counts(256);
-    for (const std::uint8_t id : ids->data) ++counts[id];
+    const auto counts = count_bytes(ids->data);
     for (std::size_t id = 0; id < impl.ontology.size(); ++id)
       row.class_share.push_back(static_cast<float>(counts[id]) / static_cast<float>(ids->data.size()));
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/ontology/ontology.hpp"
@@ -14,8 +15,7 @@ namespace {
 
 // A pixel of a class drawn evenly from those in the picture; none where all is ignored.
 bool pixel_of_any_class(const ImageU8& label, Random& random, int& u, int& v) {
-  std::array<std::uint32_t, 256> counts{};
-  for (const auto id : label.data) ++counts[id];
+  auto counts = count_bytes(label.data);
   counts[kIgnoreId] = 0;
   std::vector<std::uint8_t> present;
   for (std::size_t id = 0; id < 256; ++id)
