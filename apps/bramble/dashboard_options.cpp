@@ -26,7 +26,9 @@ void add_dashboard_options(CLI::App& cmd, DashboardOptions& options, const std::
       ->check(CLI::Range(0.0, 16.0))
       ->capture_default_str();
   cmd.add_flag("--realtime", options.session.pace.realtime,
-               with + "never fall behind the wall clock: lower the quality of pictures, then leave some out");
+               with +
+                   "never fall behind the wall clock: lower the quality of pictures, let sensors take turns, then "
+                   "leave some out");
   cmd.add_flag("--paused", options.session.paused, with + "wait for somebody to press play");
   cmd.add_option("--record-folder", options.session.record_folder, with + "where the record button puts bags")
       ->capture_default_str();

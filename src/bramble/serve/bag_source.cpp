@@ -27,12 +27,12 @@ std::optional<StampNs> BagSource::next_stamp() {
   return next_->stamp_ns;
 }
 
-void BagSource::take(const Deliver& deliver, bool skip_sensors) {
+void BagSource::take(const Deliver& deliver, SensorWork work) {
   if (!next_) return;
   position_ns_ = next_->stamp_ns;
   while (next_ && next_->stamp_ns == position_ns_) {
     observer_.take(*next_);
-    if (!skip_sensors || !is_heavy_type(next_->topic.type)) deliver(*next_);
+    if (work != SensorWork::kNone || !is_heavy_type(next_->topic.type)) deliver(*next_);
     next_ = bag_.next();
   }
 }

@@ -19,7 +19,7 @@ class BagSource final : public LiveSource {
   std::vector<TopicInfo> topics() const override { return bag_.topics(); }
   std::optional<StampNs> next_stamp() override;
   /// All messages of the next stamp.
-  void take(const Deliver& deliver, bool skip_sensors) override;
+  void take(const Deliver& deliver, SensorWork work) override;
   void describe(nlohmann::ordered_json& status) const override;
   std::optional<nav_msgs::Path> new_path() override { return observer_.new_trail(); }
   std::vector<LiveParameter> parameters() const override;

@@ -60,6 +60,7 @@ LiveSession::LiveSession(std::unique_ptr<LiveSource> source, LiveSessionOptions 
       pace_([&] {
         PaceOptions pace = options_.pace;
         pace.can_lower = source_->can_lower_quality();
+        pace.can_turn = source_->can_take_turns();
         return pace;
       }()),
       paused_(options_.paused),
@@ -250,15 +251,18 @@ void LiveSession::update_wanted() {
   const std::set<std::string> shown = hub_.subscribed_topics();
   const std::set<std::string> compressed = images_.wanted();
   const bool recording = recorder_.active();
-  std::set<std::string> wanted;
+  std::set<std::string> wanted, first;
   for (const TopicInfo& topic : source_->topics()) {
     bool needed = !is_heavy_type(topic.type) || shown.contains(topic.name) || compressed.contains(topic.name) ||
                   (recording && recorder_.wants(topic.name));
-    for (const LiveSink& sink : sinks_)
-      needed |= std::find(sink.inputs.begin(), sink.inputs.end(), topic.name) != sink.inputs.end();
+    for (const LiveSink& sink : sinks_) {
+      if (std::find(sink.inputs.begin(), sink.inputs.end(), topic.name) == sink.inputs.end()) continue;
+      needed = true;
+      first.insert(topic.name);
+    }
     if (needed) wanted.insert(topic.name);
   }
-  source_->want(wanted);
+  source_->want(wanted, first);
 }
 
 ChannelId LiveSession::add_json_channel(const std::string& topic, const std::string& schema_name,
@@ -339,7 +343,9 @@ void LiveSession::play_frame() {
         newest = std::max(newest, message.stamp_ns);
         deliver(message);
       },
-      orders.skip_sensors);
+      orders.skip_sensors ? SensorWork::kNone
+      : orders.take_turns ? SensorWork::kInTurn
+                          : SensorWork::kAll);
   const auto end = Clock::now();
   if (!stepping) pace_.end(end, end - begin);
   if (!any) return;

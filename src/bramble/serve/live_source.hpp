@@ -19,6 +19,13 @@ struct LiveParameter {
   bool writable = true;
 };
 
+/// Which sensors a frame comes with.
+enum class SensorWork {
+  kAll,
+  kInTurn,  ///< those that come first, and of the others one, each in its turn
+  kNone
+};
+
 /// What a live session plays: a simulation, a bag, or what is on the network. It goes on frame by frame, so that
 /// between two frames it can be held, changed and told which topics anybody wants. One thread at a time, but for
 /// drive().
@@ -31,17 +38,19 @@ class LiveSource {
   virtual std::string name() const = 0;  ///< of the world, of the bag
   /// Topics known now; more may come.
   virtual std::vector<TopicInfo> topics() const = 0;
-  /// From the next frame on these are needed; others may be left out if they cost anything.
-  virtual void want(const std::set<std::string>&) {}
+  /// From the next frame on these are needed; others may be left out if they cost anything. `first`: of these, what
+  /// matters most when time is short.
+  virtual void want(const std::set<std::string>& topics, const std::set<std::string>& first);
 
   /// Whether it goes by its own stamps; else messages come when they come, and take() waits a little for them.
   virtual bool paced() const { return true; }
   /// Stamp of the next frame; nothing: there are no more.
   virtual std::optional<StampNs> next_stamp() = 0;
-  /// Makes the next frame and delivers its messages. `skip_sensors`: without pictures and clouds, to save time. Throws
-  /// Error.
-  virtual void take(const Deliver& deliver, bool skip_sensors) = 0;
+  /// Makes the next frame and delivers its messages, with fewer pictures and clouds to save time. Throws Error.
+  virtual void take(const Deliver& deliver, SensorWork work) = 0;
 
+  /// Whether its sensors can take turns (SensorWork::kInTurn).
+  virtual bool can_take_turns() const { return false; }
   /// Whether pictures can be made faster and worse.
   virtual bool can_lower_quality() const { return false; }
   virtual void lower_quality(bool) {}

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace bramble {
 namespace {
@@ -62,28 +63,29 @@ Pace::Orders Pace::begin(StampNs stamp_ns, Clock::time_point now) {
     hopeless_ = true;
   }
   const double late = late_s / period_s_;
-  if (!lowered_ && options_.can_lower && late > kLateForQuality) {
-    lowered_ = true;
+  bool* const next = !lowered_ && options_.can_lower ? &lowered_ : !turning_ && options_.can_turn ? &turning_ : nullptr;
+  if (next && late > kLateForQuality) {
+    *next = true;
     spare_s_ = 0;
     if (since_raised_s_ < 2 * wait_to_raise_s_) wait_to_raise_s_ = std::min(2 * wait_to_raise_s_, kLongestWaitS);
   }
-  const bool low = lowered_ || !options_.can_lower;
+  const bool low = (lowered_ || !options_.can_lower) && (turning_ || !options_.can_turn);
   // Once behind, it catches up before the next picture; else every other frame would be late.
   skipping_ = late > (skipping_ ? 0.1 : low ? kLateForSkip : kLateAtAll) && skipped_in_row_ < kMostInRow;
   skipped_in_row_ = skipping_ ? skipped_in_row_ + 1 : 0;
   if (skipping_) ++skipped_;
   recent_.push_back(skipping_);
   if (recent_.size() > kRecent) recent_.pop_front();
-  return {skipping_, lowered_};
+  return {skipping_, lowered_, turning_};
 }
 
 void Pace::end(Clock::time_point, Clock::duration worked) {
   since_raised_s_ += period_s_;
-  if (!lowered_ || skipping_) return;
+  if ((!lowered_ && !turning_) || skipping_) return;
   const bool spare = std::chrono::duration<double>(worked).count() < kSpareShare * period_s_;
   spare_s_ = spare ? spare_s_ + period_s_ : 0;
   if (spare_s_ < wait_to_raise_s_) return;
-  lowered_ = false;
+  (turning_ ? turning_ : lowered_) = false;
   spare_s_ = 0;
   since_raised_s_ = 0;
 }
@@ -92,10 +94,11 @@ std::string Pace::notice() const {
   if (options_.speed <= 0 || !options_.realtime) return {};
   const auto gone = std::count(recent_.begin(), recent_.end(), true);
   if (hopeless_) return fmt::format("this machine cannot hold speed {:g}", options_.speed);
-  if (gone > 0)
-    return fmt::format("to keep real time: {}{} of the last {} frames without sensors",
-                       lowered_ ? "preview quality, " : "", gone, recent_.size());
-  return lowered_ ? "to keep real time: preview quality" : "";
+  std::vector<std::string> done;
+  if (lowered_) done.emplace_back("preview quality");
+  if (turning_) done.emplace_back("sensors take turns");
+  if (gone > 0) done.push_back(fmt::format("{} of the last {} frames without sensors", gone, recent_.size()));
+  return done.empty() ? "" : fmt::format("to keep real time: {}", fmt::join(done, ", "));
 }
 
 }  // namespace bramble

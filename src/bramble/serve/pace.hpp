@@ -12,14 +12,15 @@ struct PaceOptions {
   bool realtime = false;  ///< keep the wall clock's pace at any price
   double speed = 1;       ///< simulated seconds a second; 0: as fast as possible
   bool can_lower = true;  ///< there is a lower quality to fall back to
+  bool can_turn = false;  ///< the source's sensors can take turns
 };
 
 /// Keeps a source's time in step with the wall clock. The clock is passed in, so nothing here waits.
 ///
 /// Without realtime a late frame is made as it should be, and what is late is not made up for: simulated time goes more
-/// slowly. With it the schedule stands: a source that gets late is first told to lower the quality of its pictures;
-/// when that is not enough, frames go without sensors (which takes a thousandth of the time) until it has caught up.
-/// Quality comes back when there has been time to spare for a while.
+/// slowly. With it the schedule stands: a source that gets late is first told to lower the quality of its pictures,
+/// then to let its sensors take turns; when that is not enough, frames go without sensors (which takes a thousandth of
+/// the time) until it has caught up. One after the other comes back when there has been time to spare for a while.
 class Pace {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,6 +37,7 @@ class Pace {
   struct Orders {
     bool skip_sensors = false;
     bool lower_quality = false;  ///< from this frame on, until an order without it
+    bool take_turns = false;     ///< the sensors, but for those that matter most
   };
   /// What to do with the frame that begins now.
   Orders begin(StampNs stamp_ns, Clock::time_point now);
@@ -56,13 +58,14 @@ class Pace {
   StampNs last_stamp_ns_ = 0;
   double period_s_ = 0.05;  // wall time between the last two frames' stamps
   bool lowered_ = false;
+  bool turning_ = false;
   bool skipping_ = false;
   int skipped_in_row_ = 0;
   bool hopeless_ = false;
   std::uint64_t skipped_ = 0;
   std::deque<bool> recent_;     // skipped or not, of the last frames
   double spare_s_ = 0;          // for how long there has been time to spare
-  double wait_to_raise_s_ = 5;  // doubles each time that raising the quality did not last
+  double wait_to_raise_s_ = 5;  // doubles each time that what had come back did not last
   double since_raised_s_ = 1e9;
 };
 

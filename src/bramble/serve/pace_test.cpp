@@ -16,15 +16,16 @@ struct Drive {
   StampNs stamp_ns = kNsPerSecond;
   Clock::time_point begin = now;
   StampNs begin_stamp_ns = kNsPerSecond;
-  int lowered = 0, frames = 0;
+  int lowered = 0, turns = 0, frames = 0;
 
   explicit Drive(PaceOptions options) : pace(options) {}
   // Returns whether the frame came with its sensors.
-  bool frame(Clock::duration full, Clock::duration low, Clock::duration bare) {
+  bool frame(Clock::duration full, Clock::duration low, Clock::duration bare, Clock::duration in_turn = 1h) {
     now = std::max(now, pace.due(stamp_ns, now));
     const Pace::Orders orders = pace.begin(stamp_ns, now);
-    const auto took = orders.skip_sensors ? bare : orders.lower_quality ? low : full;
+    const auto took = orders.skip_sensors ? bare : orders.take_turns ? in_turn : orders.lower_quality ? low : full;
     lowered += orders.lower_quality;
+    turns += orders.take_turns;
     ++frames;
     now += took;
     pace.end(now, took);
@@ -79,6 +80,26 @@ TEST(Pace, RealtimeThenSkipsAndNeverDrifts) {
   EXPECT_LT(seen, 2000 / 2);
   EXPECT_EQ(drive.pace.skipped(), static_cast<std::uint64_t>(2000 - seen));
   EXPECT_NE(drive.pace.notice().find("without sensors"), std::string::npos);
+}
+
+TEST(Pace, SensorsTakeTurnsBeforeAnyFrameGoesWithout) {
+  Drive drive({.realtime = true, .can_turn = true});
+  for (int i = 0; i < 400; ++i) drive.frame(300ms, 120ms, 1ms, 40ms);
+  EXPECT_LT(drive.pace.skipped(), 10U) << "those of the beginning";
+  EXPECT_GT(drive.turns, 380);
+  EXPECT_LT(drive.behind_s(), 0.1);
+  EXPECT_EQ(drive.pace.notice(), "to keep real time: preview quality, sensors take turns");
+  // Not enough either: then frames go without.
+  for (int i = 0; i < 400; ++i) drive.frame(300ms, 120ms, 1ms, 70ms);
+  EXPECT_GT(drive.pace.skipped(), 100U);
+  EXPECT_NE(drive.pace.notice().find("sensors take turns, "), std::string::npos);
+  // Time to spare: first every sensor comes in every frame, then the quality is back.
+  for (int i = 0; i < 8000 && drive.pace.lowered(); ++i) drive.frame(10ms, 8ms, 1ms, 5ms);
+  EXPECT_FALSE(drive.pace.lowered());
+  const int turns = drive.turns;
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(drive.frame(10ms, 8ms, 1ms, 5ms));
+  EXPECT_EQ(drive.turns, turns);
+  EXPECT_EQ(drive.pace.notice(), "");
 }
 
 TEST(Pace, WithNothingToLowerItSkipsAtOnce) {

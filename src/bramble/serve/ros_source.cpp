@@ -20,9 +20,9 @@ std::vector<TopicInfo> RosSource::topics() const {
   return topics;
 }
 
-void RosSource::want(const std::set<std::string>& topics) { wanted_ = topics; }
+void RosSource::want(const std::set<std::string>& topics, const std::set<std::string>&) { wanted_ = topics; }
 
-void RosSource::take(const Deliver& deliver, bool) {
+void RosSource::take(const Deliver& deliver, SensorWork) {
   const auto now = std::chrono::steady_clock::now();
   if (now >= look_) {
     look_ = now + kLookEvery;

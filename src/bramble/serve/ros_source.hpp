@@ -19,10 +19,10 @@ class RosSource final : public LiveSource {
   std::string kind() const override { return "ros"; }
   std::string name() const override { return "ROS network"; }
   std::vector<TopicInfo> topics() const override;
-  void want(const std::set<std::string>& topics) override;
+  void want(const std::set<std::string>& topics, const std::set<std::string>& first) override;
   bool paced() const override { return false; }
   std::optional<StampNs> next_stamp() override { return 0; }
-  void take(const Deliver& deliver, bool skip_sensors) override;
+  void take(const Deliver& deliver, SensorWork work) override;
   void describe(nlohmann::ordered_json& status) const override;
   std::optional<nav_msgs::Path> new_path() override { return observer_.new_trail(); }
   std::string control_topic() const override { return control_topic_; }

@@ -31,7 +31,8 @@ SimulationSource::SimulationSource(std::unique_ptr<Simulation> simulation, std::
   simulation_->prepare();
 }
 
-void SimulationSource::want(const std::set<std::string>& topics) {
+void SimulationSource::want(const std::set<std::string>& topics, const std::set<std::string>& first) {
+  first_ = first;
   if (topics == wanted_ || topics.empty()) return;
   wanted_ = topics;
   simulation_->choose_topics({topics.begin(), topics.end()});
@@ -44,8 +45,25 @@ std::optional<StampNs> SimulationSource::next_stamp() {
   return frame.index < 0 ? kNsPerSecond : frame.stamp_ns + kNsPerSecond / 20;
 }
 
-void SimulationSource::take(const Deliver& deliver, bool skip_sensors) {
-  simulation_->hold_sensors(skip_sensors);
+void SimulationSource::take(const Deliver& deliver, SensorWork work) {
+  std::vector<bool> held(simulation_->rig().sensors.size(), work != SensorWork::kAll);
+  if (work == SensorWork::kInTurn) {
+    std::set<std::size_t> first;
+    for (const std::string& topic : first_) {
+      const auto sensors = simulation_->sensors_of(topic);
+      first.insert(sensors.begin(), sensors.end());
+    }
+    std::vector<std::vector<std::size_t>> others;
+    for (const auto& group : simulation_->needed_groups()) {
+      const bool matters = std::any_of(group.begin(), group.end(), [&](std::size_t i) { return first.contains(i); });
+      if (!matters) others.push_back(group);
+      if (matters)
+        for (const std::size_t i : group) held[i] = false;
+    }
+    if (!others.empty())
+      for (const std::size_t i : others[turn_++ % others.size()]) held[i] = false;
+  }
+  simulation_->hold_sensors(std::move(held));
   if (!simulation_->advance()) return;
   while (const auto message = simulation_->next_of_frame()) deliver(*message);
 }

@@ -20,9 +20,10 @@ class SimulationSource final : public LiveSource {
   std::string kind() const override { return "sim"; }
   std::string name() const override { return simulation_->world().name; }
   std::vector<TopicInfo> topics() const override { return simulation_->topics(); }
-  void want(const std::set<std::string>& topics) override;
+  void want(const std::set<std::string>& topics, const std::set<std::string>& first) override;
   std::optional<StampNs> next_stamp() override;
-  void take(const Deliver& deliver, bool skip_sensors) override;
+  void take(const Deliver& deliver, SensorWork work) override;
+  bool can_take_turns() const override { return true; }
   bool can_lower_quality() const override { return quality_ != kLowQuality; }
   void lower_quality(bool low) override;
   void describe(nlohmann::ordered_json& status) const override;
@@ -39,7 +40,8 @@ class SimulationSource final : public LiveSource {
   std::shared_ptr<ManualControl> manual_;
   std::string quality_, weather_;
   std::vector<std::string> drivers_, weathers_;
-  std::set<std::string> wanted_;
+  std::set<std::string> wanted_, first_;
+  std::size_t turn_ = 0;
   bool low_ = false;
   bool path_sent_ = false;
   std::atomic<bool> manual_drives_ = false;

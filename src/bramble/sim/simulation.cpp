@@ -599,7 +599,9 @@ bool Simulation::advance() {
   trace_.rows.push_back(row);
   if (varied_ && sensors_due()) draw();
   frame_times_ = {.drive_ms = milliseconds_since(begin)};
-  render(sensors_due() ? needed_ : std::vector<bool>(needed_.size(), false));
+  std::vector<bool> which(needed_.size(), false);
+  for (std::size_t i = 0; i < which.size() && sensors_due(); ++i) which[i] = needed_[i] && !is_held(i);
+  render(which);
   next_publication_ = 0;
   return true;
 }
@@ -608,7 +610,32 @@ bool Simulation::is_due(const Publication& publication) const {
   if (frame_.index < options_.first_frame) return false;
   if (publication.once && (frame_.index > options_.first_frame || options_.continued)) return false;
   if (publication.due && !publication.due()) return false;
-  return publication.sensors.empty() || sensors_due();
+  if (publication.sensors.empty()) return true;
+  return sensors_due() && std::none_of(publication.sensors.begin(), publication.sensors.end(),
+                                       [&](std::size_t i) { return is_held(i); });
+}
+
+void Simulation::hold_sensors(std::vector<bool> held) {
+  held_ = std::move(held);
+  held_.resize(held_.empty() ? 0 : rig_.sensors.size());
+  all_held_ = !held_.empty() && std::find(held_.begin(), held_.end(), false) == held_.end();
+}
+
+std::vector<std::size_t> Simulation::sensors_of(const std::string& topic) const {
+  for (const Publication& publication : publications_)
+    if (publication.topic.name == topic) return publication.sensors;
+  return {};
+}
+
+std::vector<std::vector<std::size_t>> Simulation::needed_groups() const {
+  std::vector<std::vector<std::size_t>> groups;
+  const auto add = [&](const std::vector<std::size_t>& group) {
+    if (std::any_of(group.begin(), group.end(), [&](std::size_t i) { return needed_[i]; })) groups.push_back(group);
+  };
+  for (const View& view : views_) add(view.sensors);
+  for (std::size_t i = 0; i < rig_.sensors.size(); ++i)
+    if (rig_.sensors[i].is_lidar()) add({i});
+  return groups;
 }
 
 bool Simulation::frame_sent() const {

@@ -107,8 +107,13 @@ class Simulation final : public Source {
   /// From the next frame on every RGB camera has this quality (SimulationOptions::quality); empty: that which it began
   /// with. Throws Error.
   void choose_quality(const std::string& quality);
-  /// While held, cameras and LiDARs deliver nothing: the drive goes on without.
-  void hold_sensors(bool held) { sensors_held_ = held; }
+  /// A camera or LiDAR that is held delivers nothing: the drive goes on without. One for each of rig().sensors; empty:
+  /// none is held.
+  void hold_sensors(std::vector<bool> held);
+  /// Positions in rig().sensors of those that must be rendered for a topic.
+  std::vector<std::size_t> sensors_of(const std::string& topic) const;
+  /// Those that the wanted topics need, as they are made together: cameras that share a pass, each LiDAR for itself.
+  std::vector<std::vector<std::size_t>> needed_groups() const;
 
   /// Every topic that the rig gives, wanted or not.
   std::vector<TopicInfo> topics() const override;
@@ -164,6 +169,7 @@ class Simulation final : public Source {
   Simulation(std::shared_ptr<const World> world, std::shared_ptr<StreamedWorld> streamed, const DriveScenario& drive,
              Rig rig, VehicleConfig vehicle, SimulationOptions options, std::shared_ptr<const Renderer> renderer);
   bool is_due(const Publication& publication) const;
+  bool is_held(std::size_t sensor) const { return !held_.empty() && held_[sensor]; }
   bool move_world(const Pose& X_MB);
   void list_publications();
   void check_topics() const;
@@ -176,7 +182,7 @@ class Simulation final : public Source {
   void drift();
   void render(const std::vector<bool>& which);  // per sensor
   bool sensors_due() const {
-    return !sensors_held_ && frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame;
+    return !all_held_ && frame_.index % options_.sensor_every == 0 && frame_.index >= options_.first_frame;
   }
 
   std::shared_ptr<const World> world_;
@@ -202,7 +208,8 @@ class Simulation final : public Source {
   std::vector<std::optional<WheelOdometry>> encoders_;
   std::int64_t frames_ = 0;
   std::size_t next_publication_ = 0;
-  bool sensors_held_ = false;
+  std::vector<bool> held_;  // per sensor; empty: none
+  bool all_held_ = false;
   std::optional<Rig> first_rig_;  // before choose_quality()
   FrameTimes frame_times_;
   SimFrame frame_;
