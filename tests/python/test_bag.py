@@ -21,7 +21,7 @@ START = 1_700_000_000_000_000_000
 INFINITE = (9223372036, 854775807) if Reader is None else QosTime(9223372036, 854775807)
 
 # Every type of ours that rosbags brings its own definition of, plus those it takes from our msg/ folder.
-OWN_PACKAGES = ("ackermann_msgs", "carla_msgs", "derived_object_msgs", "vision_msgs")
+OWN_PACKAGES = ("ackermann_msgs", "carla_msgs", "derived_object_msgs", "service_msgs", "vision_msgs")
 
 
 def typestore(checks):
