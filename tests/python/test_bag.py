@@ -257,16 +257,17 @@ def test_split_cut_merge_reindex(checks):
         checks.run("bag", "reindex", split)
         assert contents(checks, split) == written
         assert "whole" in checks.run("bag", "check", split).stdout
-    half = (written[-1][2] - written[0][2]) / 2e9
+    half_ns = (written[-1][2] - written[0][2]) // 2
+    middle_ns = written[0][2] + half_ns
     parts = []
     for name, option in (("early", "--until"), ("late", "--from")):
         parts.append(checks.work / name)
         shutil.rmtree(parts[-1], ignore_errors=True)
-        checks.run("bag", "cut", source, "-o", parts[-1], option, half, "-s", "mcap")
+        checks.run("bag", "cut", source, "-o", parts[-1], option, f"{half_ns * 1e-9:.9f}", "-s", "mcap")
     early, late = (contents(checks, part) for part in parts)
     latched = {f"/type_{index}" for index in range(0, len(our_types(checks)), 3)}
-    assert all(stamp < written[0][2] + half * 1e9 for _, _, stamp, _ in early)
-    assert all(stamp >= written[0][2] + half * 1e9 or topic in latched for topic, _, stamp, _ in late)
+    assert all(stamp < middle_ns for _, _, stamp, _ in early)
+    assert all(stamp >= middle_ns or topic in latched for topic, _, stamp, _ in late)
     merged = checks.work / "merged"
     shutil.rmtree(merged, ignore_errors=True)
     checks.run("bag", "merge", *parts, "-o", merged)
