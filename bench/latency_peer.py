@@ -1,6 +1,6 @@
 """Latency of CycloneDDS for the same picture: two processes, reliable, keep last 10. The picture is serialized beforehand, and
 its arrival is the moment at which the subscriber's listener hears of it, so that Python's own work on the bytes is not
-measured. Prints the delays in milliseconds as a JSON list.
+measured. Prints the delays in milliseconds as a JSON list, or {"note": why there are none}.
 
     latency_peer.py MESSAGES RATE_HZ WIDTH HEIGHT
 """
@@ -93,7 +93,8 @@ def main():
     receiver.join()
     # A lost picture would shift those behind it: only whole runs are told.
     if len(arrivals) != len(sent):
-        sys.exit(f"{len(arrivals)} of {len(sent)} pictures arrived")
+        print(json.dumps({"note": f"{len(arrivals)} of {len(sent)} pictures arrived"}))
+        sys.exit(1)
     print(json.dumps([(arrival - begin) * 1e-6 for begin, arrival in zip(sent, arrivals)]))
 
 

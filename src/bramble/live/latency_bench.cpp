@@ -159,8 +159,11 @@ nlohmann::json bench_latency(const LatencyBenchOptions& options) {
   const auto figures = nlohmann::json::parse(text, nullptr, false);
   if (figures.is_array()) peer = figures.get<std::vector<double>>();
   if (peer.empty()) {
-    out["note"] =
-        fmt::format("the peer did not run: {} needs cyclonedds (./bramble test installs it)", options.python.string());
+    out["note"] = figures.is_object() && figures.contains("note")
+                      ? fmt::format("no delays of the peer: {}; raise net.core.rmem_max or try again",
+                                    figures["note"].get<std::string>())
+                      : fmt::format("the peer did not run: {} needs cyclonedds (./bramble test installs it)",
+                                    options.python.string());
     return out;
   }
   out["peer_received"] = peer.size();
