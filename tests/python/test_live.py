@@ -510,7 +510,7 @@ def test_bench_of_latency_runs(checks):
     assert figures["ours_received"] == figures["sent"] == 20 and figures["ours_median_ms"] > 0, figures
     # The peer goes over UDP in fragments, and its history of ten pictures may lose one where the socket's buffers are small.
     if figures["peer_received"] != 20:
-        return checks.skip(f"CycloneDDS beside us: {figures.get('note')}; raise net.core.rmem_max for its figure")
+        return checks.skip(f"CycloneDDS beside us: {figures.get('note')}")
 
 
 def test_wrong_domain_is_named(checks):
