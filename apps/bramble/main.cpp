@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,6 +23,16 @@ void write_json(const CommonOptions& common, const nlohmann::json& figures) {
   if (!common.json_file.empty()) write_file_atomically(common.json_file, figures.dump(2) + "\n");
 }
 
+std::string names_in(const std::filesystem::path& folder,
+                     const std::function<bool(const std::filesystem::path&)>& counts) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (counts(entry.path())) names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
 std::filesystem::path find_shipped(const std::filesystem::path& given, const std::string& folder,
                                    const std::string& extension) {
   namespace fs = std::filesystem;
@@ -31,25 +42,18 @@ std::filesystem::path find_shipped(const std::filesystem::path& given, const std
   for (const fs::path& candidate : {shipped / given, shipped / (given.string() + extension)})
     if (given.is_relative() && fs::is_regular_file(candidate)) return candidate;
   if (fs::is_regular_file(given)) return given;
-  std::string there;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(shipped, error))
-    if (entry.path().extension() == extension) there += (there.empty() ? "" : ", ") + entry.path().stem().string();
-  fail("{} does not exist; shipped in {}/: {}", given.string(), folder, there.empty() ? "none" : there);
+  fail("{} does not exist; shipped in {}/: {}", given.string(), folder,
+       names_in(shipped, [&](const fs::path& file) { return file.extension() == extension; }));
 }
 
+bool is_model(const std::filesystem::path& folder) { return std::filesystem::exists(folder / "model.yaml"); }
+
 std::filesystem::path find_model(const std::filesystem::path& given) {
-  namespace fs = std::filesystem;
-  const fs::path folder = home_folder() / "models", shipped = folder / given;
-  const bool ships = given.is_relative() && !given.has_parent_path() && fs::exists(shipped / "model.yaml");
-  if (ships && !fs::exists(given / "model.yaml")) return shipped;
-  if (fs::exists(given)) return given;
-  std::string there;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (fs::exists(entry.path() / "model.yaml"))
-      there += (there.empty() ? "" : ", ") + entry.path().filename().string();
-  fail("there is no model at {}; in models/ there is: {}", given.string(), there.empty() ? "none" : there);
+  const std::filesystem::path folder = home_folder() / "models", shipped = folder / given;
+  const bool ships = given.is_relative() && !given.has_parent_path() && is_model(shipped);
+  if (ships && !is_model(given)) return shipped;
+  if (std::filesystem::exists(given)) return given;
+  fail("there is no model at {}; in models/ there is: {}", given.string(), names_in(folder, is_model));
 }
 
 }  // namespace bramble

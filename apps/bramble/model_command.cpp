@@ -162,15 +162,9 @@ void add_get(CLI::App& model) {
       "Examples:\n  bramble model get default -o models/mine\n  bramble infer --model default --image photo.jpg -o "
       "out");
   command->callback([options] {
-    const auto shipped = home_folder() / "models" / options->name;
-    if (!std::filesystem::exists(shipped / "model.yaml")) {
-      std::string there;
-      std::error_code error;
-      for (const auto& entry : std::filesystem::directory_iterator(home_folder() / "models", error))
-        there += (there.empty() ? "" : ", ") + entry.path().filename().string();
-      fail("no model '{}' ships with the program; there is: {}", options->name.string(),
-           there.empty() ? "none" : there);
-    }
+    const auto models = home_folder() / "models", shipped = models / options->name;
+    if (!is_model(shipped))
+      fail("no model '{}' ships with the program; there is: {}", options->name.string(), names_in(models, is_model));
     copy_model(shipped, options->output, TensorType::kFloat);
     fmt::print("{}\n", options->output.string());
   });

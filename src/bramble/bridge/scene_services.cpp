@@ -23,10 +23,12 @@ std::vector<std::string> matching_blueprints(const std::string& pattern) {
   return result;
 }
 
-double number_of(const diagnostic_msgs::KeyValue& attribute, double least, double most) {
+double number_of(const diagnostic_msgs::KeyValue& attribute, const ValueRange& range) {
   double value = 0;
-  if (!YAML::convert<double>::decode(YAML::Node(attribute.value), value) || !(value >= least && value <= most))
-    fail("the attribute {} is '{}'; it must be a number from {} to {}", attribute.key, attribute.value, least, most);
+  if (!YAML::convert<double>::decode(YAML::Node(attribute.value), value) ||
+      !(value >= range.least && value <= range.most))
+    fail("the attribute {} is '{}'; it must be a number from {} to {}", attribute.key, attribute.value, range.least,
+         range.most);
   return value;
 }
 
@@ -40,21 +42,20 @@ GroundPlace place_of(const geometry_msgs::Pose& pose) {
   return {position, std::atan2(forward.y(), forward.x())};
 }
 
-void apply(const diagnostic_msgs::KeyValue& attribute, ActorScenario& actor, bool walks) {
+void apply(const diagnostic_msgs::KeyValue& attribute, ActorScenario& actor) {
   if (attribute.key == "role_name") {
     actor.name = attribute.value;
   } else if (attribute.key == "course") {
-    const std::vector<std::string> courses =
-        walks ? std::vector<std::string>{"along", "across", "stand"} : std::vector<std::string>{"along", "stand"};
+    const auto& courses = actor_courses(actor.kind);
     if (std::find(courses.begin(), courses.end(), attribute.value) == courses.end())
       fail("the attribute course is '{}'; it must be one of {}", attribute.value, fmt::join(courses, ", "));
     actor.course = attribute.value;
   } else if (attribute.key == "speed") {
-    actor.speed_mps = number_of(attribute, 0.2, walks ? 4 : 30);
+    actor.speed_mps = number_of(attribute, actor_speed_range_mps(actor.kind));
   } else if (attribute.key == "gap") {
-    actor.gap_m = number_of(attribute, 1, 50);
+    actor.gap_m = number_of(attribute, kActorGapRangeM);
   } else if (attribute.key == "trigger") {
-    actor.trigger_m = number_of(attribute, 0, 200);
+    actor.trigger_m = number_of(attribute, kActorTriggerRangeM);
   } else {
     fail("there is no attribute '{}'; there are role_name, course, speed, gap and trigger", attribute.key);
   }
@@ -72,13 +73,11 @@ SpawnWish spawn_wish_of(const carla_msgs::SpawnObject_Request& request, std::uin
     fail("there is no blueprint '{}'; there are {}", request.type, fmt::join(actor_blueprints(), ", "));
   SpawnWish wish;
   ActorScenario& actor = wish.actor;
-  const std::string& blueprint = blueprints[random.below(static_cast<std::uint32_t>(blueprints.size()))];
-  actor.kind = *kind_of_blueprint(blueprint);
+  actor.kind = *kind_of_blueprint(blueprints[random.below(static_cast<std::uint32_t>(blueprints.size()))]);
   actor.name = request.id.empty() ? actor.kind : request.id;
   actor.course = request.random_pose ? "along" : "stand";
   actor.at = random.uniform(0.0, 1.0);
-  for (const diagnostic_msgs::KeyValue& attribute : request.attributes)
-    apply(attribute, actor, blueprint.starts_with("walker."));
+  for (const diagnostic_msgs::KeyValue& attribute : request.attributes) apply(attribute, actor);
   if (!request.random_pose) wish.place = place_of(request.transform);
   return wish;
 }
@@ -90,23 +89,26 @@ SceneServices::SceneServices(RosNode& node, Simulation& simulation) : node_(node
 }
 
 carla_msgs::SpawnObject_Response SceneServices::spawn(const carla_msgs::SpawnObject_Request& request) {
-  constexpr int kTries = 20;
+  constexpr int kPlaces = 20;
   carla_msgs::SpawnObject_Response response;
-  for (int i = 0;; ++i) {
-    const std::uint64_t seed = simulation_.world().seed ^ (spawned_ + 1) ^ (static_cast<std::uint64_t>(i) << 32);
-    try {
-      const SpawnWish wish = spawn_wish_of(request, seed);
-      response.id = static_cast<std::int32_t>(simulation_.spawn(wish.actor, wish.place));
-      ++spawned_;
-      spdlog::info("{} appears: {}, id {}", wish.actor.name, blueprint_of(wish.actor.kind), response.id);
-      return response;
-    } catch (const Error& error) {
-      if (request.random_pose && i < kTries) continue;  // another place may be free
-      response.id = -1;
-      response.error_string = error.what();
-      return response;
+  try {
+    const std::uint64_t seed = simulation_.world().seed ^ ++requests_;
+    SpawnWish wish = spawn_wish_of(request, seed);
+    Random random(seed, stream_of("spawn places"));
+    for (int tries = 1; response.id == 0; ++tries) {
+      try {
+        response.id = static_cast<std::int32_t>(simulation_.spawn(wish.actor, wish.place));
+      } catch (const Error&) {  // another place may be free
+        if (wish.place || tries == kPlaces) throw;
+        wish.actor.at = random.uniform(0.0, 1.0);
+      }
     }
+    spdlog::info("{} appears: {}, id {}", wish.actor.name, blueprint_of(wish.actor.kind), response.id);
+  } catch (const Error& error) {
+    response.id = -1;
+    response.error_string = error.what();
   }
+  return response;
 }
 
 void SceneServices::answer() {

@@ -36,7 +36,7 @@ class SceneServices {
   carla_msgs::SpawnObject_Response spawn(const carla_msgs::SpawnObject_Request& request);
   RosNode& node_;
   Simulation& simulation_;
-  std::uint64_t spawned_ = 0;
+  std::uint64_t requests_ = 0;  // to spawn
 };
 
 }  // namespace bramble

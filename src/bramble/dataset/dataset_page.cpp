@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
@@ -75,8 +76,7 @@ void write_dataset_page(const Dataset& dataset, const DatasetStatistics& statist
     write_file_atomically(options.output / (file + ".jpg"), encode_jpeg(resize_picture(image, width, height), 85));
     write_png(options.output / (file + ".png"), ontology.colorize(resize_labels(label, width, height)),
               PngEffort::kSmall);
-    std::vector<std::uint64_t> pixels(256, 0);
-    for (const auto id : label.data) ++pixels[id];
+    const auto pixels = count_bytes(label.data);
     nlohmann::json share = nlohmann::json::array();
     for (const auto& c : ontology.classes())
       share.push_back(std::round(1e4 * static_cast<double>(pixels[c.id]) / static_cast<double>(label.pixel_count())) /

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "bramble/core/byte_counts.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/core/interrupt.hpp"
@@ -44,8 +45,7 @@ DatasetStatistics dataset_statistics(const Dataset& dataset) {
     if (dataset.samples()[i].image.empty()) {
       UnknownLabels unknown;
       const PointCloud cloud = dataset.load_cloud(i, unknown);
-      std::array<std::uint64_t, 256> ids{};
-      for (const auto id : cloud.labels) ++ids[id];
+      const auto ids = count_bytes(cloud.labels);
       const std::lock_guard lock(mutex);
       for (std::size_t id = 0; id < all.classes.size(); ++id) {
         all.classes[id].pixels += ids[id];
@@ -60,8 +60,7 @@ DatasetStatistics dataset_statistics(const Dataset& dataset) {
     const ImageU8 image = dataset.load_image(i);
     const ImageU8 label = dataset.load_label(i);
     require_equal_size(dataset, i, image, label);
-    std::array<std::uint64_t, 256> ids{};
-    for (const auto id : label.data) ++ids[id];
+    const auto ids = count_bytes(label.data);
     std::array<std::array<std::uint64_t, 256>, 3> values{};
     for (std::size_t p = 0; p < image.data.size(); p += 3)
       for (std::size_t c = 0; c < 3; ++c) ++values[c][image.data[p + c]];

@@ -178,7 +178,10 @@ struct RosNode::Impl final : dds::DomainParticipantListener {
     if (servers.contains(service)) return;
     const auto take_request = [this](RosRequest request) {
       const std::lock_guard lock(mutex);
-      if (requests.size() < options.queue) requests.push_back(std::move(request));  // else the client waits in vain
+      if (requests.size() < options.queue)
+        requests.push_back(std::move(request));
+      else
+        ++dropped;  // its client waits in vain
     };
     auto server = std::make_unique<ServiceServer>(*participant, *publisher, *subscriber, service, type,
                                                   service_hash_text(type), take_request);

@@ -66,7 +66,7 @@ class RosNode {
   void subscribe(const TopicInfo& topic);
   /// The next message, or nothing after `timeout`.
   std::optional<Message> next(std::chrono::milliseconds timeout);
-  /// Messages that came while the queue was full.
+  /// Messages and requests that came while their queue was full.
   std::uint64_t dropped() const;
 
   /// Offers a service; its requests come to next_request() from now on. `type`: «carla_msgs/srv/SpawnObject».

@@ -35,6 +35,7 @@ void ServiceEndpoints::open(dds::DomainParticipant& participant, dds::Publisher&
   writer_ = publisher.create_datawriter(serves ? replies : requests, writer_qos(false, false, user_data), this,
                                         dds::StatusMask::publication_matched());
   if (!reader_ || !writer_) fail("the service {} of type {} could not be opened", name, type);
+  open_ = true;
 }
 
 void ServiceEndpoints::on_data_available(dds::DataReader* reader) {
@@ -108,6 +109,7 @@ std::optional<ServiceEndpoints::Bytes> ServiceClient::call(const Bytes& request,
                          [&](const Gid& writer) { return same_participant(reader, writer); });
     });
   };
+  replies_.clear();  // what came too late for the call before
   if (!changed_.wait_until(lock, until, served)) return std::nullopt;
   lock.unlock();
   rtps::WriteParams parameters;
@@ -121,6 +123,7 @@ std::optional<ServiceEndpoints::Bytes> ServiceClient::call(const Bytes& request,
 }
 
 void ServiceClient::arrived(Bytes payload, const dds::SampleInfo& sample) {
+  if (!open_) return;  // nothing has been asked yet
   const Gid asked = gid_of(sample.related_sample_identity.writer_guid());
   if (asked != reader() && asked != writer()) return;  // somebody else's
   const std::lock_guard lock(mutex_);

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <fastdds/dds/publisher/DataWriterListener.hpp>
@@ -38,6 +39,7 @@ class ServiceEndpoints : private dds::DataReaderListener, private dds::DataWrite
 
   dds::DataReader* reader_ = nullptr;
   dds::DataWriter* writer_ = nullptr;
+  std::atomic<bool> open_ = false;  // both are there
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<Gid> readers_, writers_;  // of the other side
@@ -75,7 +77,7 @@ class ServiceClient final : public ServiceEndpoints {
 
  private:
   void arrived(Bytes payload, const dds::SampleInfo& sample) override;
-  std::map<std::int64_t, Bytes> replies_;  // by number of the request
+  std::map<std::int64_t, Bytes> replies_;  // since the last call began, by number of the request
 };
 
 }  // namespace bramble

@@ -343,9 +343,7 @@ void LiveSession::play_frame() {
         newest = std::max(newest, message.stamp_ns);
         deliver(message);
       },
-      orders.skip_sensors ? SensorWork::kNone
-      : orders.take_turns ? SensorWork::kInTurn
-                          : SensorWork::kAll);
+      orders.sensors);
   const auto end = Clock::now();
   if (!stepping) pace_.end(end, end - begin);
   if (!any) return;

@@ -8,8 +8,6 @@
 
 namespace bramble {
 
-void LiveSource::want(const std::set<std::string>&, const std::set<std::string>&) {}
-
 void LiveSource::set(const std::string& name, const nlohmann::json&) { fail("{} cannot be set", name); }
 
 bool is_heavy_type(const std::string& type) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bramble/ros/messages.hpp"
+#include "bramble/serve/sensor_work.hpp"
 #include "bramble/sim/manual_control.hpp"
 #include "bramble/stream/message.hpp"
 
@@ -17,13 +18,6 @@ struct LiveParameter {
   std::string name;
   nlohmann::json value;
   bool writable = true;
-};
-
-/// Which sensors a frame comes with.
-enum class SensorWork {
-  kAll,
-  kInTurn,  ///< those that come first, and of the others one, each in its turn
-  kNone
 };
 
 /// What a live session plays: a simulation, a bag, or what is on the network. It goes on frame by frame, so that
@@ -40,7 +34,7 @@ class LiveSource {
   virtual std::vector<TopicInfo> topics() const = 0;
   /// From the next frame on these are needed; others may be left out if they cost anything. `first`: of these, what
   /// matters most when time is short.
-  virtual void want(const std::set<std::string>& topics, const std::set<std::string>& first);
+  virtual void want(const std::set<std::string>& /*topics*/, const std::set<std::string>& /*first*/) {}
 
   /// Whether it goes by its own stamps; else messages come when they come, and take() waits a little for them.
   virtual bool paced() const { return true; }

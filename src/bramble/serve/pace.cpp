@@ -48,7 +48,7 @@ Pace::Orders Pace::begin(StampNs stamp_ns, Clock::time_point now) {
   if (stamp_ns > last_stamp_ns_ && options_.speed > 0)
     period_s_ = std::chrono::duration<double>(wall(stamp_ns - last_stamp_ns_)).count();
   last_stamp_ns_ = stamp_ns;
-  if (options_.speed <= 0) return {false, false};
+  if (options_.speed <= 0) return {};
   const double late_s = std::chrono::duration<double>(now - when).count();
   if (!options_.realtime) {
     if (late_s > 0) {  // not made up for
@@ -76,7 +76,7 @@ Pace::Orders Pace::begin(StampNs stamp_ns, Clock::time_point now) {
   if (skipping_) ++skipped_;
   recent_.push_back(skipping_);
   if (recent_.size() > kRecent) recent_.pop_front();
-  return {skipping_, lowered_, turning_};
+  return {skipping_ ? SensorWork::kNone : turning_ ? SensorWork::kInTurn : SensorWork::kAll, lowered_};
 }
 
 void Pace::end(Clock::time_point, Clock::duration worked) {

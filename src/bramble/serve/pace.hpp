@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bramble/core/stamp.hpp"
+#include "bramble/serve/sensor_work.hpp"
 
 namespace bramble {
 
@@ -35,9 +36,8 @@ class Pace {
   Clock::time_point due(StampNs stamp_ns, Clock::time_point now);
 
   struct Orders {
-    bool skip_sensors = false;
+    SensorWork sensors = SensorWork::kAll;
     bool lower_quality = false;  ///< from this frame on, until an order without it
-    bool take_turns = false;     ///< the sensors, but for those that matter most
   };
   /// What to do with the frame that begins now.
   Orders begin(StampNs stamp_ns, Clock::time_point now);

@@ -23,14 +23,15 @@ struct Drive {
   bool frame(Clock::duration full, Clock::duration low, Clock::duration bare, Clock::duration in_turn = 1h) {
     now = std::max(now, pace.due(stamp_ns, now));
     const Pace::Orders orders = pace.begin(stamp_ns, now);
-    const auto took = orders.skip_sensors ? bare : orders.take_turns ? in_turn : orders.lower_quality ? low : full;
+    const bool skipped = orders.sensors == SensorWork::kNone, in_turns = orders.sensors == SensorWork::kInTurn;
+    const auto took = skipped ? bare : in_turns ? in_turn : orders.lower_quality ? low : full;
     lowered += orders.lower_quality;
-    turns += orders.take_turns;
+    turns += in_turns;
     ++frames;
     now += took;
     pace.end(now, took);
     stamp_ns += kFrame;
-    return !orders.skip_sensors;
+    return !skipped;
   }
   // How far the wall clock is ahead of the simulated time.
   double behind_s() const {

@@ -1,7 +1,6 @@
 #include "bramble/sim/traffic.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -15,11 +14,8 @@
 namespace bramble {
 namespace {
 
-constexpr std::array<const char*, 7> kKinds = {"jeep", "truck", "robot", "person", "deer", "boar", "cow"};
-
-bool walks(const std::string& kind) { return kind == "person" || kind == "deer" || kind == "boar" || kind == "cow"; }
 std::string class_of(const std::string& kind) {
-  return kind == "person" ? "person" : walks(kind) ? "animal" : "vehicle";
+  return kind == "person" ? "person" : actor_walks(kind) ? "animal" : "vehicle";
 }
 
 RoadUser road_user_of(const ActorState& state) {
@@ -70,18 +66,18 @@ RoadUser road_user_of(const VehicleState& state, const VehicleConfig& config) {
 }
 
 std::string blueprint_of(const std::string& kind) {
-  return (kind == "person" ? "walker.pedestrian." : walks(kind) ? "walker.animal." : "vehicle.bramble.") + kind;
+  return (kind == "person" ? "walker.pedestrian." : actor_walks(kind) ? "walker.animal." : "vehicle.bramble.") + kind;
 }
 
 std::vector<std::string> actor_blueprints() {
   std::vector<std::string> result;
-  for (const char* kind : kKinds) result.push_back(blueprint_of(kind));
+  for (const std::string& kind : actor_kinds()) result.push_back(blueprint_of(kind));
   std::sort(result.begin(), result.end());
   return result;
 }
 
 std::optional<std::string> kind_of_blueprint(const std::string& blueprint) {
-  for (const char* kind : kKinds)
+  for (const std::string& kind : actor_kinds())
     if (blueprint_of(kind) == blueprint) return kind;
   return std::nullopt;
 }
@@ -122,7 +118,7 @@ std::unique_ptr<TrafficActor> Traffic::make(const ActorScenario& actor) {
   else
     spdlog::warn("the ontology '{}' has no class '{}': {} stays without a label; ontologies/traffic.yaml has one",
                  world_.ontology.name(), who.class_name, actor.name);
-  if (walks(actor.kind)) return std::make_unique<Walker>(world_, actor, who, world_.seed ^ stream_of(actor.name));
+  if (actor_walks(actor.kind)) return std::make_unique<Walker>(world_, actor, who, world_.seed ^ stream_of(actor.name));
   const VehicleConfig config = VehicleConfig::load(home_ / "config" / "vehicles" / (actor.kind + ".yaml"));
   return std::make_unique<RoadVehicle>(world_, actor, config, who);
 }

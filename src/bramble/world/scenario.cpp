@@ -282,17 +282,14 @@ void read_camera(YamlBlock block, CameraScenario& camera) {
 
 void read_actor(YamlBlock entry, std::vector<ActorScenario>& actors) {
   ActorScenario actor;
-  entry.get("kind", actor.kind, {"person", "deer", "boar", "cow", "jeep", "truck", "robot"});
+  entry.get("kind", actor.kind, actor_kinds());
   if (!entry.has("kind")) entry.complain("", "needs a 'kind': person, deer, boar, cow, jeep, truck or robot");
   entry.get("name", actor.name);
   if (actor.name.empty()) actor.name = fmt::format("{} {}", actor.kind, actors.size() + 1);
   for (const ActorScenario& other : actors)
     if (other.name == actor.name) entry.complain("name", fmt::format("'{}' stands twice", actor.name));
-  const bool walks = actor.kind == "person" || actor.kind == "deer" || actor.kind == "boar" || actor.kind == "cow";
-  if (walks)
-    entry.get("course", actor.course, {"along", "across", "stand"});
-  else
-    entry.get("course", actor.course, {"along", "stand"});  // vehicles keep to the path
+  const bool walks = actor_walks(actor.kind);
+  entry.get("course", actor.course, actor_courses(actor.kind));
   entry.get("at", actor.at, 0, 1);
   actor.offset_given = entry.has("offset_m");
   entry.get("offset_m", actor.offset_m, -50, 50);
@@ -301,10 +298,12 @@ void read_actor(YamlBlock entry, std::vector<ActorScenario>& actors) {
                    fmt::format("is {}; across the path it is how far to either side, at least 2", actor.offset_m));
   if (actor.course == "along") entry.get("direction", actor.direction, {"with", "against"});
   if (actor.course != "stand") {
-    entry.get("speed_mps", actor.speed_mps, 0.2, walks ? 4 : 30);
-    if (!walks) entry.get("gap_m", actor.gap_m, 1, 50);
+    const ValueRange speed = actor_speed_range_mps(actor.kind);
+    entry.get("speed_mps", actor.speed_mps, speed.least, speed.most);
+    if (!walks) entry.get("gap_m", actor.gap_m, kActorGapRangeM.least, kActorGapRangeM.most);
   }
-  if (actor.course == "across") entry.get("trigger_m", actor.trigger_m, 0, 200);
+  if (actor.course == "across")
+    entry.get("trigger_m", actor.trigger_m, kActorTriggerRangeM.least, kActorTriggerRangeM.most);
   actors.push_back(std::move(actor));
 }
 
@@ -367,6 +366,19 @@ Scenario read(YamlReader& reader, Scenario scenario, const fs::path& scenario_fo
 }
 
 }  // namespace
+
+const std::vector<std::string>& actor_kinds() {
+  static const std::vector<std::string> kinds = {"person", "deer", "boar", "cow", "jeep", "truck", "robot"};
+  return kinds;
+}
+bool actor_walks(const std::string& kind) {
+  return kind == "person" || kind == "deer" || kind == "boar" || kind == "cow";
+}
+const std::vector<std::string>& actor_courses(const std::string& kind) {
+  static const std::vector<std::string> of_walkers = {"along", "across", "stand"}, of_vehicles = {"along", "stand"};
+  return actor_walks(kind) ? of_walkers : of_vehicles;
+}
+ValueRange actor_speed_range_mps(const std::string& kind) { return {0.2, actor_walks(kind) ? 4.0 : 30.0}; }
 
 Scenario load_scenario(const fs::path& file, const fs::path& home) {
   Scenario scenario;

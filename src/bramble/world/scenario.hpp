@@ -174,6 +174,16 @@ struct ActorScenario {
   bool offset_given = false;  ///< without, the offset is chosen by kind and course
 };
 
+// What an actor can be and do, for scenario files and for whoever else makes one.
+struct ValueRange {
+  double least, most;
+};
+const std::vector<std::string>& actor_kinds();
+bool actor_walks(const std::string& kind);                               ///< people and animals do
+const std::vector<std::string>& actor_courses(const std::string& kind);  ///< vehicles keep to the path
+ValueRange actor_speed_range_mps(const std::string& kind);
+inline constexpr ValueRange kActorGapRangeM{1, 50}, kActorTriggerRangeM{0, 200};
+
 struct Scenario {
   std::filesystem::path file;  ///< where it was read from
   std::filesystem::path home;  ///< what its relative paths mean when they are not beside it
