@@ -61,6 +61,16 @@ if(BRAMBLE_LEARNING)
     target_link_libraries(bramble_torch INTERFACE "-Wl,--no-as-needed" stdc++
       "${BRAMBLE_TORCH_DIR}/lib/libtorch.so" "${BRAMBLE_TORCH_DIR}/lib/libtorch_cpu.so"
       "${BRAMBLE_TORCH_DIR}/lib/libc10.so" ${torch_cuda_libs} "-Wl,--as-needed,--allow-shlib-undefined")
+    # The CUDA runtime's headers, with which a training step can be recorded: of the wheels beside PyTorch's (they lack
+    # crt/ where nvidia-cuda-crt is not installed), or of a toolkit.
+    find_path(CUDA_RUNTIME_INCLUDE_DIR crt/host_config.h HINTS "${BRAMBLE_TORCH_DIR}/../nvidia/cu13/include"
+              "${BRAMBLE_TORCH_DIR}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
+    if(torch_cuda_libs AND CUDA_RUNTIME_INCLUDE_DIR)
+      set(BRAMBLE_HAS_CUDA_GRAPHS ON)
+    elseif(torch_cuda_libs)
+      message(WARNING "No headers of the CUDA runtime (crt/host_config.h): training steps are not recorded, which "
+                      "makes them slower. Install them beside PyTorch: pip install nvidia-cuda-crt")
+    endif()
   else()
     find_package(Torch REQUIRED)
     # Torch's own target carries warnings-prone headers: take them as system headers.

@@ -48,6 +48,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     std::string network_size;
     int batch = 8;
     std::string device = "cpu", precision = "auto";
+    bool record = true;
     BagBenchOptions bags;
     double megabytes = 400;
     LatencyBenchOptions latency;
@@ -121,6 +122,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
   train->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   train->add_option("--precision", options->precision, "f32, bf16, f16 (GPU), or auto: bf16 on a GPU, f32 elsewhere")
       ->capture_default_str();
+  train->add_flag("!--no-recording", options->record, "start a GPU's kernels one by one instead of recording the step");
   train->add_option("--python", options->python, "Python with torch (default: the tests' own)");
   train->footer(
       "Examples:\n  bramble bench train\n  bramble bench train --size 512x384 --batch 4 --python venv/bin/python");
@@ -130,6 +132,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
     bench.batch = options->batch;
     bench.device = options->device;
     bench.precision = options->precision;
+    bench.record = options->record;
     bench.python = peer_python(options->python, "perceptionmetrics");
     bench.peer_script = home_folder() / "bench" / "train_peer.py";
     show(bench_train(bench), common);

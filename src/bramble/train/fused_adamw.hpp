@@ -1,6 +1,9 @@
 #pragma once
 #include <torch/optim/adamw.h>
 
+#include <cstdint>
+#include <vector>
+
 namespace bramble {
 
 /// Whether fused_step() is there: libtorch 2.4 or newer.
@@ -10,5 +13,18 @@ bool has_fused_adamw();
 /// spends most of a small network's step on. The moments lie where step() keeps them. Throws Error where it is not
 /// there.
 void fused_step(torch::optim::AdamW& optimizer);
+
+/// The same with numbers that lie on the GPU, for work that is recorded: `rates` (one a group), `step` (how often the
+/// parameters have learnt, this time included) and `skip` (1: nothing is changed) are float scalars. The moments must
+/// be there (fused_step() made them), and the optimizer's own count is left to count_step().
+struct FusedNumbers {
+  std::vector<torch::Tensor> rates;
+  torch::Tensor step, skip;
+};
+void fused_step(torch::optim::AdamW& optimizer, const FusedNumbers& numbers);
+/// How often the parameters have learnt when all have as often, else 0: they cannot share FusedNumbers::step then.
+std::int64_t common_step(torch::optim::AdamW& optimizer);
+/// Counts a step that FusedNumbers did.
+void count_step(torch::optim::AdamW& optimizer);
 
 }  // namespace bramble

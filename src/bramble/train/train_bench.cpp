@@ -92,7 +92,13 @@ nlohmann::json run_peer(const TrainBenchOptions& options, const std::string& pre
 
 }  // namespace
 
-nlohmann::json bench_train(const TrainBenchOptions& options) {
+nlohmann::json bench_train(const TrainBenchOptions& wanted) {
+  TrainBenchOptions options = wanted;
+  const torch::Device device = torch_device(options.device);
+  if (device.is_cuda()) {  // a step takes milliseconds, and the fourth one is recorded (TrainStepOptions::record)
+    options.steps = std::max(options.steps, 40);
+    options.warm_up = std::max(options.warm_up, 8);
+  }
   if (options.batch < 2 || options.steps < 1 || options.warm_up < 0 || options.width % 16 != 0 ||
       options.height % 16 != 0 || options.width < 32 || options.height < 32)
     fail(
@@ -102,11 +108,11 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
   set_torch_threads(thread_count());
   torch::manual_seed(1);
   const ModelInfo info;  // for the normalisation
-  const torch::Device device = torch_device(options.device);
   const std::string precision = resolved_precision(options.precision, device);
   TrainStepOptions step_options;
   step_options.device = device;
   step_options.precision = scalar_type_of(precision);
+  step_options.record = options.record;
   TrainStep step(std::make_shared<AcfNetImpl>(options.backbone, options.decoder, options.classes), info, step_options);
   const Batch batch = made_up_batch(options, device.is_cuda());
 
@@ -157,6 +163,7 @@ nlohmann::json bench_train(const TrainBenchOptions& options) {
                             {"threads", thread_count()},
                             {"device", options.device},
                             {"precision", precision},
+                            {"recorded", step.is_recorded()},
                             {"step_ms", 1e3 * step_s},
                             {"samples_per_s", options.batch / step_s},
                             {"peer", nullptr},

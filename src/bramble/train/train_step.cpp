@@ -1,5 +1,6 @@
 #include "bramble/train/train_step.hpp"
 
+#include <spdlog/spdlog.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -7,16 +8,29 @@
 
 #include "bramble/ontology/ontology.hpp"
 #include "bramble/train/fused_adamw.hpp"
+#include "bramble/train/recorded_work.hpp"
 
 namespace bramble {
 
 namespace F = torch::nn::functional;
+
+// A step on batches of one size. The recording reads the inputs and the numbers and writes the loss.
+struct TrainStep::Recording {
+  Batch inputs;
+  FusedNumbers numbers;
+  torch::Tensor loss;
+  std::unique_ptr<RecordedWork> work;
+};
+
+TrainStep::~TrainStep() = default;
 
 TrainStep::TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options)
     : network_(std::move(network)), options_(options), loss_scale_(options.precision == torch::kHalf) {
   const auto per_channel = [&](const std::array<double, 3>& values) {
     return on_device(torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1}));
   };
+  // Every batch has the same shape: what cuDNN tries out at the first one serves all.
+  if (options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
   network_->to(options.device);
   mean_ = per_channel(info.mean);
   stddev_ = per_channel(info.stddev);
@@ -53,6 +67,7 @@ TrainStep::TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOp
 }
 
 void TrainStep::use_channels_last() {
+  recording_.reset();  // it knows the tensors that were there before
   for (auto& parameter : network_->parameters())
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
 }
@@ -113,6 +128,11 @@ void TrainStep::begin() {
   statistics_sum_.clear();
 }
 
+torch::Tensor TrainStep::loss_of(const Batch& batch) {
+  const MixedPrecision mixed(options_.device, options_.precision);
+  return loss(network_->forward(normalised(batch.image)), on_device(batch.label));
+}
+
 double TrainStep::accumulate(const Batch& batch, double share) {
   if (share < 1) {
     const torch::NoGradGuard no_grad;
@@ -126,11 +146,7 @@ double TrainStep::accumulate(const Batch& batch, double share) {
       for (std::size_t i = 0; i < now.size(); ++i) now[i].copy_(statistics_before_[i]);
     }
   }
-  torch::Tensor loss;
-  {
-    const MixedPrecision mixed(options_.device, options_.precision);
-    loss = this->loss(network_->forward(normalised(batch.image)), on_device(batch.label));
-  }
+  const torch::Tensor loss = loss_of(batch);
   // The value is asked for last: a GPU would stand still until the backward pass is known.
   loss_scale_.scaled(share < 1 ? loss * share : loss).backward();
   if (share < 1) {
@@ -160,16 +176,83 @@ void TrainStep::apply(double rate) {
   else
     optimizer_->step();
   ++steps_;
-  if (options_.ema > 0) {
-    const torch::NoGradGuard no_grad;
-    // At the start the average must not remember the random weights: its memory grows with the steps.
-    const double decay = std::min(options_.ema, static_cast<double>(steps_) / (10.0 + static_cast<double>(steps_)));
-    torch::_foreach_mul_(average_, decay);
-    torch::_foreach_add_(average_, state(), 1 - decay);
+  average_weights();
+}
+
+void TrainStep::average_weights() {
+  if (options_.ema <= 0) return;
+  const torch::NoGradGuard no_grad;
+  // At the start the average must not remember the random weights: its memory grows with the steps.
+  const double decay = std::min(options_.ema, static_cast<double>(steps_) / (10.0 + static_cast<double>(steps_)));
+  torch::_foreach_mul_(average_, decay);
+  torch::_foreach_add_(average_, state(), 1 - decay);
+}
+
+bool TrainStep::is_recorded() const { return recording_ != nullptr; }
+
+bool TrainStep::can_record(const Batch& batch) {
+  constexpr int kStepsBefore = 3;  // cuDNN's trials, the moments, autograd's buffers
+  same_size_ = last_size_ == batch.image.sizes() ? same_size_ + 1 : 0;
+  last_size_ = batch.image.sizes().vec();
+  const LossOptions& loss = options_.loss;
+  return options_.record && options_.device.is_cuda() && RecordedWork::possible() && has_fused_adamw() &&
+         options_.optimizer == "adamw" && options_.precision != torch::kHalf && loss.ohem >= 1 && loss.dice == 0 &&
+         loss.lovasz == 0 && same_size_ >= kStepsBefore &&
+         common_step(static_cast<torch::optim::AdamW&>(*optimizer_)) > 0;
+}
+
+void TrainStep::record(const Batch& batch) {
+  auto recording = std::make_unique<Recording>();
+  const auto number = [&] { return torch::zeros({}, torch::TensorOptions().device(options_.device)); };
+  recording->inputs = {torch::empty_like(batch.image, options_.device),
+                       torch::empty_like(batch.label, options_.device)};
+  recording->numbers = {{number(), number()}, number(), number()};
+  auto& adamw = static_cast<torch::optim::AdamW&>(*optimizer_);
+  optimizer_->zero_grad();
+  try {
+    recording->work = std::make_unique<RecordedWork>(options_.device, [&] {
+      const torch::Tensor loss = loss_of(recording->inputs);
+      loss.backward();
+      recording->loss = loss.detach();
+      recording->numbers.skip.copy_(recording->loss.isfinite().logical_not());
+      fused_step(adamw, recording->numbers);
+    });
+    recording_ = std::move(recording);
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    spdlog::warn("a training step cannot be recorded on this GPU and is started kernel by kernel ({})",
+                 text.substr(0, text.find('\n')));
+    options_.record = false;
   }
+  optimizer_->zero_grad();
+}
+
+double TrainStep::repeat(const Batch& batch, double rate) {
+  auto& adamw = static_cast<torch::optim::AdamW&>(*optimizer_);
+  Recording& recording = *recording_;
+  {
+    const torch::NoGradGuard no_grad;
+    recording.inputs.image.copy_(batch.image, true);
+    recording.inputs.label.copy_(batch.label, true);
+    recording.numbers.rates[0].fill_(rate);
+    recording.numbers.rates[1].fill_(rate * options_.backbone_factor);
+    recording.numbers.step.fill_(static_cast<double>(common_step(adamw) + 1));
+  }
+  recording.work->run();
+  const double value = recording.loss.item<double>();
+  if (!std::isfinite(value)) return value;  // the recording has seen that too, and changed nothing
+  count_step(adamw);
+  ++steps_;
+  average_weights();
+  return value;
 }
 
 double TrainStep::learn(const Batch& batch, double rate) {
+  if (can_record(batch)) {
+    if (recording_ && recording_->inputs.image.sizes() != batch.image.sizes()) recording_.reset();
+    if (!recording_) record(batch);
+    if (recording_) return repeat(batch, rate);
+  }
   begin();
   const double value = accumulate(batch, 1);
   if (std::isfinite(value)) apply(rate);

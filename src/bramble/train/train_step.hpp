@@ -28,6 +28,9 @@ struct TrainStepOptions {
   std::vector<float> class_weights{};  ///< of the cross-entropy; empty: all 1
   torch::Device device = torch::kCPU;
   torch::ScalarType precision = torch::kFloat;  ///< of convolutions and products; bfloat16, or half on a GPU
+  /// On a GPU, learn() records its fourth step of a batch of one size and repeats the recording from then on
+  /// (RecordedWork), where it can: with AdamW, in float or bfloat16, with a loss that is the cross-entropy alone.
+  bool record = true;
 };
 
 /// Steps of learning: forward, loss, backward, optimizer. The network is put onto the device and into channels_last
@@ -36,8 +39,12 @@ class TrainStep {
  public:
   TrainStep(Segmenter network, const ModelInfo& info, const TrainStepOptions& options);
 
+  ~TrainStep();
+
   /// Learns from a batch at `rate` (of the head) and returns the loss; one that is not finite changes no weight.
   double learn(const Batch& batch, double rate);
+  /// Whether learn() repeats a recording by now.
+  bool is_recorded() const;
 
   // The same in parts, for batches that come in micro-batches or are shared by processes:
   //   begin(); for each part: accumulate(part, 1.0 / parts); (exchange gradients and buffers); apply(rate)
@@ -85,6 +92,13 @@ class TrainStep {
   void set_steps_done(std::int64_t steps) { steps_ = steps; }
 
  private:
+  struct Recording;
+
+  torch::Tensor loss_of(const Batch& batch);
+  bool can_record(const Batch& batch);
+  void record(const Batch& batch);
+  double repeat(const Batch& batch, double rate);
+  void average_weights();
   void swap_average();
   std::vector<torch::Tensor> state();  // float parameters and buffers
 
@@ -95,6 +109,9 @@ class TrainStep {
   std::vector<torch::Tensor> average_, statistics_before_, statistics_sum_;
   std::int64_t steps_ = 0;
   LossScale loss_scale_;
+  std::unique_ptr<Recording> recording_;
+  std::vector<std::int64_t> last_size_;  // of the batches that learn() saw last, and how many of them in a row
+  int same_size_ = 0;
 };
 
 }  // namespace bramble

@@ -12,6 +12,7 @@
 #include "bramble/model/torch_device.hpp"
 #include "bramble/train/checkpoint.hpp"
 #include "bramble/train/fused_adamw.hpp"
+#include "bramble/train/recorded_work.hpp"
 
 namespace bramble {
 namespace {
@@ -142,6 +143,86 @@ TEST_F(OnGpu, EveryPrecisionLearns) {
     for (int i = 0; i < steps; ++i) last = step.learn(batch, 1e-3);
     EXPECT_LT(last, 0.7 * first) << type;
   }
+}
+
+class RecordedOnGpu : public OnGpu {
+ protected:
+  void SetUp() override {
+    OnGpu::SetUp();
+    if (!IsSkipped() && !RecordedWork::possible()) GTEST_SKIP() << "built without the CUDA runtime's headers";
+  }
+};
+
+TEST_F(RecordedOnGpu, StepsAreTheSteps) {
+  const Batch batch = patches();
+  TrainStep plain = fresh_step({.ema = 0.9, .device = device_, .record = false});
+  TrainStep recorded = fresh_step({.ema = 0.9, .device = device_});
+  without_dropout(plain);
+  without_dropout(recorded);
+  for (int i = 0; i < 8; ++i) {
+    const double rate = 1e-3 / (1 + i);  // the recording must see that it changes
+    const double expected = plain.learn(batch, rate);
+    EXPECT_NEAR(recorded.learn(batch, rate), expected, 2e-3 * expected) << "step " << i;
+  }
+  EXPECT_FALSE(plain.is_recorded());
+  EXPECT_TRUE(recorded.is_recorded());
+  EXPECT_EQ(recorded.steps_done(), 8);
+  const auto expected = plain.network()->parameters(), found = recorded.network()->parameters();
+  for (std::size_t i = 0; i < found.size(); ++i)
+    EXPECT_LT(relative_difference(found[i], expected[i]), 2e-2) << "parameter " << i;
+  for (std::size_t i = 0; i < plain.average().size(); ++i)
+    EXPECT_LT(relative_difference(recorded.average()[i], plain.average()[i]), 2e-2) << "average " << i;
+}
+
+TEST_F(RecordedOnGpu, StepsLearnInBfloat16WithDropoutThatChanges) {
+  const Batch batch = patches();
+  TrainStep step = fresh_step({.device = device_, .precision = torch::kBFloat16});
+  const double first = step.learn(batch, 1e-3);
+  double last = first;
+  for (int i = 0; i < 15; ++i) last = step.learn(batch, 1e-3);
+  EXPECT_TRUE(step.is_recorded());
+  EXPECT_LT(last, 0.7 * first);
+  // At a rate of 0 nothing is learnt: only dropout differs, and the same seed gives the same again.
+  const auto loss_at = [&](std::uint64_t seed) {
+    torch::manual_seed(seed);
+    return step.learn(batch, 0);
+  };
+  const double one = loss_at(1), two = loss_at(2);
+  EXPECT_NE(one, two);
+  EXPECT_NEAR(loss_at(1), one, 0.1 * std::abs(one - two));
+}
+
+TEST_F(RecordedOnGpu, ALossThatIsNoNumberChangesNoWeight) {
+  const Batch batch = patches();
+  TrainStep step = fresh_step({.device = device_});
+  without_dropout(step);
+  for (int i = 0; i < 5; ++i) step.learn(batch, 1e-3);
+  ASSERT_TRUE(step.is_recorded());
+  std::vector<torch::Tensor> before;
+  for (const auto& parameter : step.network()->parameters()) before.push_back(parameter.detach().clone());
+  Batch bad = patches();
+  bad.image[0][0][0][0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(std::isfinite(step.learn(bad, 1e-3)));
+  EXPECT_EQ(step.steps_done(), 5);
+  const auto after = step.network()->parameters();
+  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_TRUE(torch::equal(after[i], before[i])) << "parameter " << i;
+  const double next = step.learn(batch, 1e-3);
+  EXPECT_TRUE(std::isfinite(next));
+  EXPECT_EQ(step.steps_done(), 6);
+}
+
+TEST_F(RecordedOnGpu, OtherSizesAndLoadedTensorsAreRecordedAnew) {
+  const Batch batch = patches(), half{batch.image.narrow(0, 0, 2), batch.label.narrow(0, 0, 2)};
+  TrainStep step = fresh_step({.device = device_});
+  for (int i = 0; i < 5; ++i) step.learn(batch, 1e-3);
+  const double before = step.learn(batch, 1e-3);
+  EXPECT_TRUE(std::isfinite(step.learn(half, 1e-3)));
+  for (int i = 0; i < 5; ++i) EXPECT_LT(step.learn(batch, 1e-3), 1.5 * before);
+  const std::string bytes = checkpoint_bytes(step);
+  restore_checkpoint(step, bytes, "bytes");
+  EXPECT_FALSE(step.is_recorded());
+  for (int i = 0; i < 5; ++i) EXPECT_LT(step.learn(batch, 1e-3), 1.5 * before);
+  EXPECT_TRUE(step.is_recorded());
 }
 
 TEST_F(OnGpu, CheckpointsCrossDevices) {

@@ -118,7 +118,6 @@ class Trainer {
       pretrained = read_pretrained(options_.weights, info_.backbone);
       apply_conventions(info_, *pretrained);
     }
-    if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);  // every batch has the same shape
     Segmenter network = make_segmenter(info_);
     if (pretrained) load_tensors(*network->backbone(), pretrained->tensors, options_.weights.string());
     const nlohmann::json state = unfinished_state();
@@ -288,16 +287,24 @@ class Trainer {
     return batches;
   }
 
+  // Dropout depends on the step and the part, not on what was drawn before or by whom.
+  void seed_dropout(std::size_t step, std::int64_t part) const {
+    const auto index =
+        static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(parts_) + static_cast<std::uint64_t>(part);
+    torch::manual_seed(Random(options_.seed, stream_of("dropout"), index).next_u32());
+  }
+
   // One step of all processes together; the mean loss of the parts.
   double learn(const Batch& own, std::size_t step, double rate) {
     const std::int64_t part = options_.batch / parts_;
+    if (group_.alone() && parts_ == 1) {
+      seed_dropout(step, 0);
+      return step_->learn(own, rate);
+    }
     step_->begin();
     double loss = 0;
     for (std::int64_t i = 0; i * part < own.image.size(0); ++i) {
-      // Dropout depends on the step and the part, not on what was drawn before or by whom.
-      const auto index = static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(parts_) +
-                         static_cast<std::uint64_t>(group_.rank() + i * group_.size());
-      torch::manual_seed(Random(options_.seed, stream_of("dropout"), index).next_u32());
+      seed_dropout(step, group_.rank() + i * group_.size());
       loss +=
           step_->accumulate({own.image.narrow(0, i * part, part), own.label.narrow(0, i * part, part)}, 1.0 / parts_) /
           parts_;
