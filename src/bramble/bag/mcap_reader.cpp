@@ -1,13 +1,12 @@
 #include "bramble/bag/mcap_reader.hpp"
 
 #include <fcntl.h>
-#include <libdeflate.h>
+#include <oneapi/tbb/task_arena.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -15,7 +14,9 @@
 #include "bramble/bag/lz4.hpp"
 #include "bramble/bag/mcap.hpp"
 #include "bramble/bag/zstd.hpp"
+#include "bramble/core/crc32.hpp"
 #include "bramble/core/error.hpp"
+#include "bramble/core/parallel.hpp"
 #include "bramble/ros/messages.hpp"
 #include "bramble/ros/ros1_message.hpp"
 #include "bramble/stream/stream.hpp"
@@ -24,7 +25,9 @@ namespace bramble {
 namespace {
 
 constexpr std::uint64_t kLargestRecord = 2'000'000'000;
-constexpr std::uint64_t kMessageHead = 22;  // channel, number, two times
+constexpr std::uint64_t kMessageHead = 22;      // channel, number, two times
+constexpr std::uint64_t kPiece = 128 << 10;     // what is read, and summed while the cache holds it
+constexpr std::uint64_t kMostAhead = 32 << 20;  // of chunks that are read side by side
 
 // Reads a record's content from the front; fails rather than read beyond its end.
 class Fields {
@@ -80,22 +83,6 @@ class PlacedFile {
   int handle_;
 };
 
-// Bytes that are about to be overwritten: memory without the zeros that a vector begins with.
-class Buffer {
- public:
-  std::span<std::uint8_t> sized(std::size_t size) {
-    if (size > capacity_) {
-      bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
-      capacity_ = size;
-    }
-    return {bytes_.get(), size};
-  }
-
- private:
-  std::unique_ptr<std::uint8_t[]> bytes_;
-  std::size_t capacity_ = 0;
-};
-
 class McapReader final : public StorageReader {
  public:
   McapReader(std::filesystem::path file, std::vector<std::string> wanted, bool recover)
@@ -131,9 +118,10 @@ class McapReader final : public StorageReader {
 
   std::optional<Message> next() override {
     while (next_ < entries_.size()) {
-      const Entry& entry = entries_[next_++];
+      const std::size_t number = next_++;
+      if (!is_wanted(entries_[number])) continue;
       std::optional<Message> message;
-      note_damage([&] { message = read(entry); });
+      note_damage([&] { message = read(number); });
       if (message) return message;
     }
     return std::nullopt;
@@ -173,8 +161,10 @@ class McapReader final : public StorageReader {
     StampNs stamp_ns;
     std::uint64_t chunk;   // its place in the file, or kNoChunk
     std::uint64_t offset;  // in the unpacked chunk, or in the file
+    std::uint16_t channel;
     auto operator<=>(const Entry&) const = default;
   };
+  bool is_wanted(const Entry& entry) const { return channels_.at(entry.channel).wanted; }
   struct ChunkPlace {
     std::uint64_t at = 0, length = 0;
     bool indexed = false;
@@ -203,7 +193,20 @@ class McapReader final : public StorageReader {
     return bytes;
   }
 
-  std::pair<std::uint8_t, std::uint64_t> record_head(std::uint64_t at) {
+  // Puts what the file has at a place behind `bytes` and their checksum into `crc`.
+  void append_at(std::uint64_t at, std::uint64_t size, std::vector<std::uint8_t>& bytes, std::uint32_t& crc) const {
+    require_place(at, size);
+    bytes.reserve(bytes.size() + size);
+    for (std::uint64_t piece; size > 0; at += piece, size -= piece) {
+      piece = std::min(size, kPiece);
+      bytes.resize(bytes.size() + piece);
+      const auto last = std::span(bytes).last(piece);
+      in_.read(at, last);
+      crc = crc32(crc, last);
+    }
+  }
+
+  std::pair<std::uint8_t, std::uint64_t> record_head(std::uint64_t at) const {
     const auto bytes = bytes_at(at, mcap::kRecordHead);
     Fields fields(bytes);
     const auto opcode = fields.u8();
@@ -333,7 +336,7 @@ class McapReader final : public StorageReader {
     const auto found = channels_.find(channel);
     if (found == channels_.end()) return;  // nobody can say what it is
     ++found->second.topic.message_count;
-    entries_.push_back({static_cast<StampNs>(time), chunk, offset});
+    entries_.push_back({static_cast<StampNs>(time), chunk, offset, channel});
   }
 
   void read_index(Fields fields, ChunkPlace& chunk) {
@@ -377,31 +380,78 @@ class McapReader final : public StorageReader {
       fail("a chunk at {} holds {} bytes, not {}", at, head.packed_size, head.size);
     return head;
   }
-  void check_crc(const ChunkHead& head, std::uint32_t crc) {
-    if (head.crc != 0 && head.crc != crc)
-      note_damage([&] { fail("the chunk at {} has a wrong checksum", head.records_at); });
-  }
 
-  // The records of a chunk, in memory that the next call may take again.
-  std::span<const std::uint8_t> unpack(std::uint64_t at, std::uint64_t length) {
-    const ChunkHead head = chunk_head(at, length);
-    require_place(head.records_at, head.packed_size);
-    const auto packed = buffer_.sized(head.packed_size);
-    in_.read(head.records_at, packed);
-    std::span<const std::uint8_t> bytes = packed;
-    if (!head.compression.empty()) {
-      packed_ = head.compression;
-      if (head.compression == "zstd")
-        unpacked_ = unpack_zstd(packed);
-      else if (head.compression == "lz4")
-        unpacked_ = unpack_lz4(packed, head.size);
-      else
-        fail("a chunk is compressed as '{}'; none, zstd and lz4 are read", head.compression);
-      bytes = unpacked_;
+  // A chunk in memory. A message that is most of a chunk without compression, as pictures are, is read to where it
+  // stays, not among the records first.
+  struct LoadedChunk {
+    std::uint64_t at = kNoChunk;
+    std::string compression;
+    std::vector<std::uint8_t> records;                 // all of them, or up to the large message's payload
+    std::shared_ptr<std::vector<std::uint8_t>> large;  // null: there is none, or it has been given away
+    std::uint64_t large_size = 0;
+    std::vector<std::uint8_t> after;  // the records behind it
+    std::string problem, damage;      // why there is nothing; what is wrong with it
+
+    std::uint64_t large_at() const { return records.size(); }
+    bool has(std::uint64_t offset) const {
+      return large_size == 0 || large || offset + mcap::kRecordHead + kMessageHead != large_at();
     }
-    if (bytes.size() != head.size) fail("a chunk at {} holds {} bytes, not {}", at, bytes.size(), head.size);
-    check_crc(head, libdeflate_crc32(0, bytes.data(), bytes.size()));
-    return bytes;
+  };
+
+  // `large_offset`: where a large message may be.
+  LoadedChunk load(std::uint64_t at, std::uint64_t length, std::uint64_t large_offset) const {
+    LoadedChunk out;
+    out.at = at;
+    try {
+      const ChunkHead head = chunk_head(at, length);
+      out.compression = head.compression;
+      std::uint32_t crc = 0;
+      if (head.compression.empty()) {
+        crc = load_plain(head, large_offset, out);
+      } else {
+        const auto packed = bytes_at(head.records_at, head.packed_size);
+        if (head.compression == "zstd")
+          out.records = unpack_zstd(packed);
+        else if (head.compression == "lz4")
+          out.records = unpack_lz4(packed, head.size);
+        else
+          fail("a chunk is compressed as '{}'; none, zstd and lz4 are read", head.compression);
+        if (out.records.size() != head.size)
+          fail("a chunk at {} holds {} bytes, not {}", at, out.records.size(), head.size);
+        crc = crc32(0, out.records);
+      }
+      if (head.crc != 0 && head.crc != crc)
+        out.damage = fmt::format("the chunk at {} has a wrong checksum", head.records_at);
+    } catch (const Error& error) {
+      out.problem = error.what();
+    }
+    return out;
+  }
+  std::uint32_t load_plain(const ChunkHead& head, std::uint64_t large_offset, LoadedChunk& out) const {
+    std::uint32_t crc = 0;
+    constexpr std::uint64_t kBefore = mcap::kRecordHead + kMessageHead;
+    if (large_offset < head.size / 2 && head.size / 2 >= kBefore) {
+      append_at(head.records_at, large_offset + kBefore, out.records, crc);
+      Fields record(std::span<const std::uint8_t>(out.records).subspan(large_offset));
+      const bool message = record.u8() == mcap::kMessage;
+      const std::uint64_t size = record.u64() - kMessageHead;  // beyond all sizes where there is less
+      if (message && size >= head.size / 2 && size <= head.size - out.records.size()) {
+        out.large = std::make_shared<std::vector<std::uint8_t>>();
+        out.large_size = size;
+        append_at(head.records_at + out.records.size(), size, *out.large, crc);
+        const std::uint64_t done = out.records.size() + size;
+        append_at(head.records_at + done, head.size - done, out.after, crc);
+        return crc;
+      }
+    }
+    const std::uint64_t done = out.records.size();
+    append_at(head.records_at + done, head.size - done, out.records, crc);
+    return crc;
+  }
+  void require_whole(const LoadedChunk& chunk) {
+    if (!chunk.compression.empty()) packed_ = chunk.compression;
+    if (!chunk.problem.empty()) throw Error(chunk.problem);
+    if (!chunk.damage.empty()) note_damage([&] { throw Error(chunk.damage); });
   }
 
   // Calls visit(opcode, content, place of the record) for every whole record of an unpacked chunk.
@@ -418,7 +468,9 @@ class McapReader final : public StorageReader {
   }
 
   void read_definitions(const ChunkPlace& chunk) {
-    visit_records(unpack(chunk.at, chunk.length), [&](std::uint8_t opcode, const Fields& fields, std::uint64_t) {
+    const LoadedChunk loaded = load(chunk.at, chunk.length, kNoChunk);
+    require_whole(loaded);
+    visit_records(loaded.records, [&](std::uint8_t opcode, const Fields& fields, std::uint64_t) {
       if (opcode == mcap::kSchema) read_schema(fields);
       if (opcode == mcap::kChannel) read_channel(fields);
     });
@@ -431,7 +483,11 @@ class McapReader final : public StorageReader {
       if (opcode == mcap::kMessage) note_message(fields, chunk, at);
     });
   }
-  void index_chunk(const ChunkPlace& chunk) { index_records(unpack(chunk.at, chunk.length), chunk.at); }
+  void index_chunk(const ChunkPlace& chunk) {
+    const LoadedChunk loaded = load(chunk.at, chunk.length, kNoChunk);
+    require_whole(loaded);
+    index_records(loaded.records, chunk.at);
+  }
 
   // A chunk that the file's end cuts: if it is not compressed, its whole records are records of the file.
   void index_torn_chunk(std::uint64_t at) {
@@ -450,49 +506,75 @@ class McapReader final : public StorageReader {
     });
   }
 
-  std::optional<Message> read(const Entry& entry) {
+  std::optional<Message> read(std::size_t number) {
+    const Entry& entry = entries_[number];
     if (entry.chunk == kNoChunk) {
       const auto record = bytes_at(entry.offset + mcap::kRecordHead, record_head(entry.offset).second);
       return message_of(record, entry);
     }
-    if (current_chunk_ != entry.chunk) {
-      const std::uint64_t length = record_head(entry.chunk - mcap::kRecordHead).second;
-      if (auto payload = read_large(entry, length)) return std::move(*payload);
-      current_chunk_ = kNoChunk;
-      current_ = unpack(entry.chunk, length);
-      current_chunk_ = entry.chunk;
+    LoadedChunk& chunk = loaded(number);
+    require_whole(chunk);
+    std::span<const std::uint8_t> records = chunk.records;
+    std::uint64_t offset = entry.offset;
+    if (chunk.large_size > 0 && offset >= chunk.large_at()) {
+      if (offset - chunk.large_at() < chunk.large_size) fail("an index points into a message");
+      offset -= chunk.large_at() + chunk.large_size;
+      records = chunk.after;
     }
-    if (entry.offset >= current_.size())
-      fail("an index points {} bytes into a chunk of {}", entry.offset, current_.size());
-    Fields head(current_.subspan(entry.offset));
+    if (offset >= records.size()) fail("an index points {} bytes into a chunk of {}", offset, records.size());
+    Fields head(records.subspan(offset));
     if (head.u8() != mcap::kMessage) fail("an index points to what is no message");
-    return message_of(head.part(head.u64()), entry);
+    const std::uint64_t length = head.u64();
+    if (chunk.large && offset + mcap::kRecordHead + kMessageHead == chunk.large_at() &&
+        records.data() == chunk.records.data())
+      return large_message(head.rest(), entry, std::exchange(chunk.large, nullptr));
+    return message_of(head.part(length), entry);
   }
 
-  // A message that is most of a chunk without compression, as pictures are: read to where it stays, not into the chunk
-  // first. Empty: it is another kind of chunk. The inner one: a message that nobody wants.
-  std::optional<std::optional<Message>> read_large(const Entry& entry, std::uint64_t length) {
-    const ChunkHead chunk = chunk_head(entry.chunk, length);
-    constexpr std::uint64_t kBefore = mcap::kRecordHead + kMessageHead;
-    if (!chunk.compression.empty() || entry.offset > chunk.size || chunk.size - entry.offset < kBefore) return {};
-    std::vector<std::uint8_t> before = bytes_at(chunk.records_at, std::min(entry.offset + kBefore, chunk.size / 2));
-    if (before.size() < entry.offset + kBefore) return {};
-    Fields record(std::span<const std::uint8_t>(before).subspan(entry.offset));
-    if (record.u8() != mcap::kMessage) fail("an index points to what is no message");
-    const std::uint64_t record_length = record.u64();
-    if (record_length < kMessageHead || record_length - kMessageHead < chunk.size / 2 ||
-        record_length - kMessageHead > chunk.size - before.size())
-      return {};
-    const std::uint64_t size = record_length - kMessageHead, payload_at = chunk.records_at + before.size();
-    const auto channel = channels_.find(record.u16());
-    if (channel == channels_.end() || !channel->second.wanted) return std::optional<Message>();
-    auto payload = std::make_shared<std::vector<std::uint8_t>>(bytes_at(payload_at, size));
-    const auto after = bytes_at(payload_at + size, chunk.size - before.size() - size);
-    std::uint32_t crc = 0;
-    for (const std::vector<std::uint8_t>& part :
-         {std::cref(before), std::cref(std::as_const(*payload)), std::cref(after)})
-      if (!part.empty()) crc = libdeflate_crc32(crc, part.data(), part.size());  // of no bytes it would begin anew
-    check_crc(chunk, crc);
+  // The chunk of an entry: of those in memory, or read now, together with the chunks that are wanted next.
+  LoadedChunk& loaded(std::size_t number) {
+    const auto in_memory = [&]() -> LoadedChunk* {
+      for (LoadedChunk& chunk : loaded_)
+        if (chunk.at == entries_[number].chunk && chunk.has(entries_[number].offset)) return &chunk;
+      return nullptr;
+    };
+    if (LoadedChunk* found = in_memory()) return *found;
+    struct Wanted {
+      std::uint64_t chunk, length, last_offset;
+    };
+    std::vector<Wanted> wanted;
+    const std::size_t most = 2 * static_cast<std::size_t>(thread_count());
+    std::uint64_t sum = 0;
+    for (std::size_t i = number; i < entries_.size(); ++i) {
+      const Entry& entry = entries_[i];
+      if (entry.chunk == kNoChunk || !is_wanted(entry)) continue;
+      const auto known =
+          std::find_if(wanted.rbegin(), wanted.rend(), [&](const Wanted& w) { return w.chunk == entry.chunk; });
+      if (known != wanted.rend()) {
+        known->last_offset = std::max(known->last_offset, entry.offset);
+        continue;
+      }
+      if (wanted.size() == most) break;
+      const std::uint64_t length = record_head(entry.chunk - mcap::kRecordHead).second;
+      if (!wanted.empty() && sum + length > kMostAhead) break;
+      sum += length;
+      wanted.push_back({entry.chunk, length, entry.offset});
+    }
+    loaded_.clear();
+    loaded_.resize(wanted.size());
+    // Kept to these tasks: a thread that waits here must not begin on what else the program has to do.
+    tbb::this_task_arena::isolate([&] {
+      parallel_for(wanted.size(),
+                   [&](std::size_t i) { loaded_[i] = load(wanted[i].chunk, wanted[i].length, wanted[i].last_offset); });
+    });
+    return loaded_.front();
+  }
+
+  // The message whose head (from the channel on) the records end with.
+  std::optional<Message> large_message(std::span<const std::uint8_t> head, const Entry& entry,
+                                       std::shared_ptr<std::vector<std::uint8_t>> payload) {
+    const auto channel = channels_.find(Fields(head).u16());
+    if (channel == channels_.end() || !channel->second.wanted) return std::nullopt;
     if (channel->second.ros1 || is_zstd(*payload)) return message_from(channel->second, entry.stamp_ns, *payload);
     return Message{channel->second.topic.info, entry.stamp_ns, std::move(payload)};
   }
@@ -525,11 +607,8 @@ class McapReader final : public StorageReader {
   std::map<std::uint16_t, Channel> channels_;
   std::vector<Entry> entries_;
   std::size_t next_ = 0;
-  std::string packed_;  // how chunks are compressed, if they are
-  Buffer buffer_;       // a chunk as it stands in the file
-  std::vector<std::uint8_t> unpacked_;
-  std::uint64_t current_chunk_ = kNoChunk;
-  std::span<const std::uint8_t> current_;  // its records: in one of the two above
+  std::string packed_;               // how chunks are compressed, if they are
+  std::vector<LoadedChunk> loaded_;  // chunks in memory
   std::vector<std::string> damage_;
 };
 

@@ -1,7 +1,6 @@
 #include "bramble/bag/mcap_writer.hpp"
 
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "bramble/bag/lz4.hpp"
 #include "bramble/bag/zstd.hpp"
+#include "bramble/core/crc32.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/ros/messages.hpp"
 
@@ -187,7 +187,7 @@ class McapWriter final : public StorageWriter {
     const std::uint64_t places_at = summary_at + summary.size();
     summary.raw(places.data(), places.size());
     summary.u8(mcap::kFooter).u64(20).u64(summary_at).u64(places_at);
-    summary.u32(libdeflate_crc32(0, summary.data(), summary.size()));
+    summary.u32(crc32(0, {summary.data(), summary.size()}));
     summary.raw(mcap::kMagic.data(), mcap::kMagic.size());
     file_.append(summary);
     file_.close();
@@ -215,8 +215,7 @@ class McapWriter final : public StorageWriter {
       }
     }
     const std::uint64_t size = data.size() + tail.size();
-    std::uint32_t crc = libdeflate_crc32(0, chunk_.data(), chunk_.size());
-    if (!tail.empty()) crc = libdeflate_crc32(crc, tail.data(), tail.size());
+    const std::uint32_t crc = crc32(crc32(0, {chunk_.data(), chunk_.size()}), tail);
     Bytes head;
     head.u64(chunk_start_).u64(chunk_end_).u64(records_size).u32(crc).text(name).u64(size);
     const std::uint64_t chunk_at = file_.at();

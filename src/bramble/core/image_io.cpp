@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "bramble/core/crc32.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/fast_deflate.hpp"
 #include "bramble/core/file.hpp"
@@ -26,7 +27,7 @@ void put_chunk(std::vector<std::uint8_t>& out, const char* type, std::span<const
   const std::size_t begin = out.size();
   out.insert(out.end(), type, type + 4);
   out.insert(out.end(), body.begin(), body.end());
-  put_u32_be(out, libdeflate_crc32(0, out.data() + begin, out.size() - begin));
+  put_u32_be(out, crc32(0, std::span(out).subspan(begin)));
 }
 
 // PNG filter types 1 (Sub) and 2 (Up) of one row; `above` may be null for the first row.
