@@ -31,6 +31,14 @@ static_assert(power(4 * 128 + 32) == 0x154442bd4 && power(4 * 128 - 32) == 0x1c6
 
 constexpr std::size_t kLanes = 8, kLane = 32, kBlock = kLanes * kLane;  // bytes
 
+// What a block is multiplied by to be folded into one so many bytes behind it.
+template <std::size_t kBytes>
+__attribute__((target("avx2"))) inline __m256i constants() {
+  constexpr int kBits = 8 * static_cast<int>(kBytes);
+  constexpr auto kNear = static_cast<long long>(power(kBits - 32)), kFar = static_cast<long long>(power(kBits + 32));
+  return _mm256_set_epi64x(kNear, kFar, kNear, kFar);
+}
+
 __attribute__((target("avx2,pclmul,vpclmulqdq"))) inline __m256i fold(__m256i block, __m256i constants, __m256i next) {
   const __m256i low = _mm256_clmulepi64_epi128(block, constants, 0x00);
   const __m256i high = _mm256_clmulepi64_epi128(block, constants, 0x11);
@@ -43,23 +51,19 @@ __attribute__((target("avx2,pclmul,vpclmulqdq"))) std::uint32_t folded(std::uint
   const auto load = [](const std::uint8_t* at) __attribute__((target("avx2,pclmul,vpclmulqdq"))) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
   };
-  const auto constants = [](int distance) __attribute__((target("avx2,pclmul,vpclmulqdq"))) {
-    const auto near = static_cast<long long>(power(distance - 32)), far = static_cast<long long>(power(distance + 32));
-    return _mm256_set_epi64x(near, far, near, far);
-  };
   // 1. Eight lanes side by side, so that products need not wait for each other.
   __m256i lanes[kLanes];  // (a std::array would drop the type's alignment attribute, and GCC says so)
   for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = load(bytes + i * kLane);
   lanes[0] = _mm256_xor_si256(lanes[0], _mm256_set_epi32(0, 0, 0, 0, 0, 0, 0, static_cast<int>(~crc)));
-  const __m256i block = constants(8 * kBlock);
+  const __m256i block = constants<kBlock>();
   std::size_t at = kBlock;
   for (; at + kBlock <= size; at += kBlock)
     for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = fold(lanes[i], block, load(bytes + at + i * kLane));
   // 2. Into one, and its first half into its second.
-  const __m256i lane = constants(8 * kLane);
+  const __m256i lane = constants<kLane>();
   __m256i sum = lanes[0];
   for (std::size_t i = 1; i < kLanes; ++i) sum = fold(sum, lane, lanes[i]);
-  const __m256i half = constants(8 * kLane / 2);
+  const __m256i half = constants<kLane / 2>();
   alignas(32) std::array<std::uint8_t, kLane> rest;
   _mm256_store_si256(reinterpret_cast<__m256i*>(rest.data()),
                      fold(sum, half, _mm256_permute2x128_si256(sum, sum, 0x81)));
