@@ -71,6 +71,15 @@ if(BRAMBLE_LEARNING)
       message(WARNING "No headers of the CUDA runtime (crt/host_config.h): training steps are not recorded, which "
                       "makes them slower. Install them beside PyTorch: pip install nvidia-cuda-crt")
     endif()
+    # NCCL, with which c10d joins processes on GPUs: the wheel that PyTorch itself asks for, in that very version, holds
+    # its header. c10d's own also wants libcu++ (nv/target).
+    find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${BRAMBLE_TORCH_DIR}/../nvidia/nccl/include" NO_DEFAULT_PATH)
+    if(BRAMBLE_HAS_CUDA_GRAPHS AND NCCL_INCLUDE_DIR AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/nv/target")
+      set(BRAMBLE_HAS_NCCL ON)
+    elseif(torch_cuda_libs)
+      message(WARNING "No headers for NCCL (nccl.h, nv/target): only one process trains on GPUs. Install them beside "
+                      "PyTorch: pip install nvidia-cuda-crt nvidia-cuda-cccl")
+    endif()
   else()
     find_package(Torch REQUIRED)
     # Torch's own target carries warnings-prone headers: take them as system headers.

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
 #include "bramble/dataset/safetensors.hpp"
+#include "bramble/infer/network.hpp"
 #include "bramble/infer/plain_network.hpp"
 
 namespace bramble {
@@ -157,6 +160,32 @@ TEST_F(EngineTest, LibtorchOnTheProcessorGivesTheSameClasses) {
   EXPECT_EQ(three[0].data.size(), labels.data.size());
   EXPECT_EQ(three[2], three[0]);
   EXPECT_THROW(Engine::open(folder_, {.precision = Precision::kInt8, .device = Device::kCpuTorch}), Error);
+}
+
+TEST_F(EngineTest, AGpuGivesTheSameClassesInBothPrecisions) {
+  if (!cuda_is_there()) GTEST_SKIP() << "there is no CUDA GPU";
+  const auto cpu = Engine::open(folder_, {.device = Device::kCpuTorch});
+  ImageU8 turned = picture_;
+  std::reverse(turned.data.begin(), turned.data.end());
+  const ImageU8 expected = cpu->segment(picture_), expected_turned = cpu->segment(turned);
+  const auto share_of_others = [](const ImageU8& a, const ImageU8& b) {
+    double different = 0;
+    for (std::size_t p = 0; p < a.data.size(); ++p) different += a.data[p] != b.data[p];
+    return different / static_cast<double>(a.data.size());
+  };
+  for (const auto& [precision, most] : {std::pair{Precision::kFloat32, 0.005}, {Precision::kBfloat16, 0.05}}) {
+    const auto gpu = Engine::open(folder_, {.precision = precision, .device = Device::kCuda, .batch = 2});
+    for (int i = 0; i < 3; ++i) {  // recorded, the network must still read each new picture
+      EXPECT_LE(share_of_others(gpu->segment(picture_), expected), most) << gpu->describe();
+      EXPECT_LE(share_of_others(gpu->segment(turned), expected_turned), most) << gpu->describe();
+    }
+    const PictureView a{kWidth, kHeight, 3, kWidth * 3, picture_.data}, b{kWidth, kHeight, 3, kWidth * 3, turned.data};
+    const auto all = gpu->segment_all(std::vector{a, b, b, a, b, a, a});
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool is_b = i == 1 || i == 2 || i == 4;
+      EXPECT_LE(share_of_others(all[i], is_b ? expected_turned : expected), most) << gpu->describe() << ", " << i;
+    }
+  }
 }
 
 TEST_F(EngineTest, DamagedPackagesAreRefusedInOneLine) {

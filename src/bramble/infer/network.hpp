@@ -60,7 +60,8 @@ std::unique_ptr<Network> open_openvino_network(const std::filesystem::path& fold
 /// Whether libtorch was built with CUDA and finds a GPU.
 bool cuda_is_there();
 
-/// libtorch in eager mode, on the processor or on an NVIDIA GPU. Throws Error when libtorch has no CUDA or finds no
+/// libtorch, on the processor in eager mode or on an NVIDIA GPU with the whole network started at once (RecordedWork).
+/// Throws Error when libtorch has no CUDA or finds no
 /// GPU, and for a precision other than float32 (bfloat16 on a GPU).
 std::unique_ptr<Network> open_torch_network(const std::filesystem::path& folder, bool cuda,
                                             const NetworkOptions& options);

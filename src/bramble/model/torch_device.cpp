@@ -15,10 +15,17 @@ namespace {
 
 constexpr const char* kHow = "see «With a GPU» in docs/guide/training.md";
 
+// Which of this machine's processes we are, for torchrun, Open MPI, MPICH and Slurm; empty where nobody started several.
+std::string local_rank() {
+  for (const char* name : {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"})
+    if (const char* value = std::getenv(name)) return value;
+  return {};
+}
+
 // Of "cuda", "cuda:3".
 int gpu_index(const std::string& name) {
   std::string number = name.size() > 5 ? name.substr(5) : "";
-  if (const char* local = std::getenv("LOCAL_RANK"); name == "cuda" && local) number = local;
+  if (name == "cuda") number = local_rank();
   if (name != "cuda" && (name.size() < 6 || name[4] != ':')) return -1;
   if (number.empty()) return 0;
   int index = -1;

@@ -1,17 +1,22 @@
-#ifdef BRAMBLE_GLOO
-#ifndef USE_C10D_GLOO
+#if defined(BRAMBLE_GLOO) && !defined(USE_C10D_GLOO)
 #define USE_C10D_GLOO
 #endif
+#if defined(BRAMBLE_NCCL) && !defined(USE_C10D_NCCL)
+#define USE_C10D_NCCL
 #endif
 #include "bramble/train/process_group.hpp"
 
 #include <torch/torch.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #ifdef BRAMBLE_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+#ifdef BRAMBLE_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
 #include "bramble/core/error.hpp"
@@ -46,7 +51,7 @@ std::string first_node(const std::string& list) {
   return name;
 }
 
-[[maybe_unused]] std::string first_line(const std::exception& error) {
+std::string first_line(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
   return text.substr(0, text.find('\n'));
@@ -92,17 +97,62 @@ ProcessPlace process_place(const Lookup& variable) {
   return place;
 }
 
-#ifdef BRAMBLE_GLOO
-
 struct ProcessGroup::Impl {
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+#if TORCH_VERSION_MAJOR >= 2
+  using Backend = c10d::Backend;
+#else
+  using Backend = c10d::ProcessGroup;
+#endif
+  c10::intrusive_ptr<Backend> backend;
+  torch::Device device;  // where it takes tensors
 
-  void sum(torch::Tensor tensor) const {
-    std::vector<at::Tensor> list{std::move(tensor)};
-    work([&] { group->allreduce(list, {})->wait(); });
+  Impl(const ProcessPlace& place, const torch::Device& wanted) : device(wanted) {
+    c10d::TCPStoreOptions store_options;
+    store_options.port = static_cast<std::uint16_t>(place.port);
+    store_options.isServer = place.rank == 0;
+    store_options.numWorkers = static_cast<std::size_t>(place.size);
+    store_options.timeout = std::chrono::minutes(5);
+    [[maybe_unused]] const auto store = [&]() -> c10::intrusive_ptr<c10d::Store> {
+      return c10::make_intrusive<c10d::TCPStore>(place.address, store_options);
+    };
+#ifdef BRAMBLE_NCCL
+    if (wanted.is_cuda()) {
+      // wait() shall throw where a process is lost. Without this a watchdog ends our process with a dump of the stack.
+      ::setenv("TORCH_NCCL_BLOCKING_WAIT", "1", 0);
+      auto options = c10d::ProcessGroupNCCL::Options::create();
+      options->timeout = kPatience;
+      backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(store(), place.rank, place.size, options);
+      return;
+    }
+#endif
+#ifdef BRAMBLE_GLOO
+    device = torch::kCPU;
+    auto options = c10d::ProcessGroupGloo::Options::create(kPatience);
+    // A machine's own name need not resolve to an address that others reach; on one machine the loopback always works.
+    const bool local = place.address == "127.0.0.1" || place.address == "localhost";
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    options->devices.push_back(interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                               : local   ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                         : c10d::ProcessGroupGloo::createDefaultDevice());
+    backend = c10::make_intrusive<c10d::ProcessGroupGloo>(store(), place.rank, place.size, options);
+#endif
+    if (!backend)
+      fail("this build has no {}", wanted.is_cuda() ? "NCCL; its headers (nccl.h) are in the wheel that PyTorch brings"
+                                                    : "Gloo; install libgloo-dev and build with Debian's libtorch");
   }
+
+  void sum(std::vector<at::Tensor> list) const {
+    work([&] { backend->allreduce(list, {})->wait(); });
+  }
+  void broadcast(std::vector<at::Tensor> list) const {
+    work([&] { backend->broadcast(list, {})->wait(); });
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience = std::chrono::minutes(30);
+
   template <typename Work>
-  void work(const Work& body) const {
+  static void work(const Work& body) {
     try {
       body();
     } catch (const std::exception& error) {
@@ -114,27 +164,31 @@ struct ProcessGroup::Impl {
   }
 };
 
-ProcessGroup::ProcessGroup(const ProcessPlace& place) : place_(place) {
-  if (place.size == 1) return;
+namespace {
+
+// Numbers as a tensor of their own, and back.
+template <typename T>
+torch::Tensor tensor_of(const std::vector<T>& values, torch::Dtype type) {
+  torch::Tensor tensor = torch::empty({static_cast<std::int64_t>(values.size())}, type);
+  std::memcpy(tensor.data_ptr(), values.data(), sizeof(T) * values.size());
+  return tensor;
+}
+template <typename T>
+std::vector<T> values_of(const torch::Tensor& tensor) {
+  const torch::Tensor here = tensor.cpu();
+  const T* first = static_cast<const T*>(here.data_ptr());
+  return {first, first + here.numel()};
+}
+
+}  // namespace
+
+ProcessGroup::ProcessGroup(const ProcessPlace& place, const c10::Device& device) : place_(place) {
+  if (place.origin.empty()) return;
   try {
-    c10d::TCPStoreOptions store_options;
-    store_options.port = static_cast<std::uint16_t>(place.port);
-    store_options.isServer = place.rank == 0;
-    store_options.numWorkers = static_cast<std::size_t>(place.size);
-    store_options.timeout = std::chrono::minutes(5);
-    auto store = c10::make_intrusive<c10d::TCPStore>(place.address, store_options);
-    auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::minutes(30));
-    // A machine's own name need not resolve to an address that others reach; on one machine the loopback always works.
-    const bool local = place.address == "127.0.0.1" || place.address == "localhost";
-    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
-    options->devices.push_back(interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-                               : local   ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                         : c10d::ProcessGroupGloo::createDefaultDevice());
-    impl_ = std::make_unique<Impl>();
-    impl_->group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, options);
+    impl_ = std::make_unique<Impl>(place, device);
   } catch (const std::exception& error) {
-    fail("process {} of {} cannot meet the others at {}:{}: {}", place.rank, place.size, place.address, place.port,
-         first_line(error));
+    fail("process {} of {}, started by {}, cannot meet the others at {}:{}: {}", place.rank, place.size, place.origin,
+         place.address, place.port, first_line(error));
   }
 }
 
@@ -144,8 +198,8 @@ void ProcessGroup::sum(std::vector<at::Tensor> tensors) {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> flat;
   for (const auto& tensor : tensors) flat.push_back(tensor.detach().reshape({-1}));
-  const torch::Tensor all = torch::cat(flat).cpu();
-  impl_->sum(all);
+  const torch::Tensor all = torch::cat(flat).to(impl_->device);
+  impl_->sum({all});
   std::int64_t at = 0;
   for (auto& tensor : tensors) {
     tensor.detach().copy_(all.slice(0, at, at + tensor.numel()).view(tensor.sizes()));
@@ -155,19 +209,16 @@ void ProcessGroup::sum(std::vector<at::Tensor> tensors) {
 
 std::vector<double> ProcessGroup::sum(const std::vector<double>& values) {
   if (alone()) return values;
-  const torch::Tensor tensor = torch::tensor(values, torch::kDouble);
-  impl_->sum(tensor);
-  return {tensor.data_ptr<double>(), tensor.data_ptr<double>() + tensor.numel()};
+  const torch::Tensor tensor = tensor_of(values, torch::kDouble).to(impl_->device);
+  impl_->sum({tensor});
+  return values_of<double>(tensor);
 }
 
 std::vector<std::uint64_t> ProcessGroup::sum(const std::vector<std::uint64_t>& values) {
   if (alone()) return values;
-  torch::Tensor tensor = torch::empty({static_cast<std::int64_t>(values.size())}, torch::kLong);
-  std::memcpy(tensor.data_ptr(), values.data(), 8 * values.size());
-  impl_->sum(tensor);
-  std::vector<std::uint64_t> out(values.size());
-  std::memcpy(out.data(), tensor.data_ptr(), 8 * out.size());
-  return out;
+  const torch::Tensor tensor = tensor_of(values, torch::kLong).to(impl_->device);
+  impl_->sum({tensor});
+  return values_of<std::uint64_t>(tensor);
 }
 
 std::string ProcessGroup::from_first(const std::string& bytes) {
@@ -176,26 +227,11 @@ std::string ProcessGroup::from_first(const std::string& bytes) {
   if (size == 0) return {};
   torch::Tensor tensor = torch::empty({static_cast<std::int64_t>(size)}, torch::kByte);
   if (first()) std::memcpy(tensor.data_ptr(), bytes.data(), size);
-  std::vector<at::Tensor> list{tensor};
-  impl_->work([&] { impl_->group->broadcast(list, {})->wait(); });
-  return {static_cast<const char*>(tensor.data_ptr()), size};
+  tensor = tensor.to(impl_->device);
+  impl_->broadcast({tensor});
+  const torch::Tensor here = tensor.cpu();
+  return {static_cast<const char*>(here.data_ptr()), size};
 }
-
-#else
-
-struct ProcessGroup::Impl {};
-
-ProcessGroup::ProcessGroup(const ProcessPlace& place) : place_(place) {
-  if (place.size > 1)
-    fail("{} started {} processes, but this build has no Gloo; install libgloo-dev and build again", place.origin,
-         place.size);
-}
-void ProcessGroup::sum(std::vector<at::Tensor>) {}
-std::vector<double> ProcessGroup::sum(const std::vector<double>& values) { return values; }
-std::vector<std::uint64_t> ProcessGroup::sum(const std::vector<std::uint64_t>& values) { return values; }
-std::string ProcessGroup::from_first(const std::string& bytes) { return bytes; }
-
-#endif
 
 ProcessGroup::ProcessGroup() = default;
 ProcessGroup::~ProcessGroup() = default;

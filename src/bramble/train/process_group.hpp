@@ -8,6 +8,9 @@
 namespace at {
 class Tensor;
 }
+namespace c10 {
+struct Device;
+}
 
 namespace bramble {
 
@@ -28,20 +31,22 @@ struct ProcessPlace {
 /// variables contradict each other or do not say where rank 0 is. `variable` returns the empty text for unset ones.
 ProcessPlace process_place(const std::function<std::string(const char*)>& variable);
 
-/// Processes that sum tensors over TCP (c10d with Gloo, as PyTorch's DistributedDataParallel on CPUs). All must make
-/// the same calls in the same order. A process that ends makes the others' next call throw Error.
+/// Processes that sum tensors, as PyTorch's DistributedDataParallel does: through c10d with NCCL for tensors on GPUs,
+/// with Gloo over TCP for those on processors. All must make the same calls in the same order. A process that ends
+/// makes the others' next call throw Error: at once with Gloo, after half an hour at most with NCCL.
 class ProcessGroup {
  public:
   /// One process for itself.
   ProcessGroup();
-  /// Waits up to five minutes for all to come. Throws Error, also where this build has no Gloo.
-  explicit ProcessGroup(const ProcessPlace& place);
+  /// Waits up to five minutes for all to come; a place that nobody gave is one process for itself. `device`: what this
+  /// process computes on. Throws Error, also where this build has neither NCCL nor Gloo for that device.
+  ProcessGroup(const ProcessPlace& place, const c10::Device& device);
   ~ProcessGroup();
   ProcessGroup(ProcessGroup&&) noexcept;
 
   int rank() const { return place_.rank; }
   int size() const { return place_.size; }
-  bool alone() const { return place_.size == 1; }
+  bool alone() const { return !impl_; }
   bool first() const { return place_.rank == 0; }
 
   /// Replaces every float tensor by its sum over the processes.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <map>
 
@@ -70,6 +71,44 @@ TEST(ProcessPlace, RefusesContradictions) {
       HasSubstr("MASTER_ADDR"));
   EXPECT_THAT(refusal({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "70000"}}),
               HasSubstr("MASTER_PORT"));
+}
+
+TEST(ProcessGroup, IsAloneWhereNobodyStartedSeveral) {
+  ProcessGroup group({}, torch::kCPU);
+  EXPECT_TRUE(group.alone());
+  EXPECT_EQ(group.from_first("text"), "text");
+}
+
+// The whole way through the backend, with one process: test_training.py runs two. (NCCL wants a GPU for each.)
+void expect_sums_of_one(const torch::Device& device) {
+  ProcessPlace place;
+  place.origin = "the test";
+  place.address = "127.0.0.1";  // port 0: any
+  ProcessGroup group(place, device);
+  EXPECT_FALSE(group.alone());
+  torch::Tensor a = torch::arange(6, torch::TensorOptions(device)).to(torch::kFloat).view({2, 3});
+  const torch::Tensor b = torch::full({1}, 7.0F, torch::TensorOptions(device)), before = a.clone();
+  group.sum({a, b});
+  EXPECT_TRUE(torch::equal(a, before));
+  EXPECT_EQ(b.item<float>(), 7);
+  EXPECT_EQ(group.sum(std::vector<double>{0.1, -3}), (std::vector<double>{0.1, -3}));
+  EXPECT_EQ(group.sum(std::vector<std::uint64_t>{1ULL << 60, 3}), (std::vector<std::uint64_t>{1ULL << 60, 3}));
+  EXPECT_EQ(group.from_first(std::string("a\0b", 3)), std::string("a\0b", 3));
+  EXPECT_EQ(group.from_first(""), "");
+}
+
+TEST(ProcessGroup, SumsThroughGloo) {
+  try {
+    expect_sums_of_one(torch::kCPU);
+  } catch (const Error& error) {
+    if (!std::string(error.what()).ends_with("libtorch")) throw;
+    GTEST_SKIP() << error.what();
+  }
+}
+
+TEST(ProcessGroup, SumsThroughNcclOnAGpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no GPU that this libtorch knows";
+  expect_sums_of_one(torch::Device(torch::kCUDA, 0));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "bramble/ontology/ontology.hpp"
 #include "bramble/train/fused_adamw.hpp"
-#include "bramble/train/recorded_work.hpp"
+#include "bramble/model/recorded_work.hpp"
 
 namespace bramble {
 

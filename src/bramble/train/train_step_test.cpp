@@ -12,7 +12,7 @@
 #include "bramble/model/torch_device.hpp"
 #include "bramble/train/checkpoint.hpp"
 #include "bramble/train/fused_adamw.hpp"
-#include "bramble/train/recorded_work.hpp"
+#include "bramble/model/recorded_work.hpp"
 
 namespace bramble {
 namespace {

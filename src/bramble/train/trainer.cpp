@@ -73,7 +73,7 @@ class Trainer {
   explicit Trainer(const TrainOptions& options)
       : options_(options),
         device_(torch_device(options.device)),
-        group_(options.processes),
+        group_(options.processes, device_),
         train_data_(Dataset::open(options.train_data)),
         val_data_(Dataset::open(options.val_data)) {
     options.validate();

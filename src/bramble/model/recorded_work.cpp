@@ -1,4 +1,4 @@
-#include "bramble/train/recorded_work.hpp"
+#include "bramble/model/recorded_work.hpp"
 
 #ifdef BRAMBLE_CUDA_GRAPHS
 #include <ATen/cuda/CUDAGraph.h>
