@@ -66,7 +66,7 @@ if(BRAMBLE_LEARNING)
     find_path(CUDA_RUNTIME_INCLUDE_DIR crt/host_config.h HINTS "${BRAMBLE_TORCH_DIR}/../nvidia/cu13/include"
               "${BRAMBLE_TORCH_DIR}/../nvidia/cuda_runtime/include" /usr/local/cuda/include)
     if(torch_cuda_libs AND CUDA_RUNTIME_INCLUDE_DIR)
-      set(BRAMBLE_HAS_CUDA_GRAPHS ON)
+      set(BRAMBLE_HAS_CUDA_HEADERS ON)
     elseif(torch_cuda_libs)
       message(WARNING "No headers of the CUDA runtime (crt/host_config.h): training steps are not recorded, which "
                       "makes them slower. Install them beside PyTorch: pip install nvidia-cuda-crt")
@@ -74,7 +74,7 @@ if(BRAMBLE_LEARNING)
     # NCCL, with which c10d joins processes on GPUs: the wheel that PyTorch itself asks for, in that very version, holds
     # its header. c10d's own also wants libcu++ (nv/target).
     find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${BRAMBLE_TORCH_DIR}/../nvidia/nccl/include" NO_DEFAULT_PATH)
-    if(BRAMBLE_HAS_CUDA_GRAPHS AND NCCL_INCLUDE_DIR AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/nv/target")
+    if(BRAMBLE_HAS_CUDA_HEADERS AND NCCL_INCLUDE_DIR AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/nv/target")
       set(BRAMBLE_HAS_NCCL ON)
     elseif(torch_cuda_libs)
       message(WARNING "No headers for NCCL (nccl.h, nv/target): only one process trains on GPUs. Install them beside "

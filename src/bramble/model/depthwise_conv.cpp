@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "bramble/model/gpu_layers.hpp"
+
 namespace bramble {
 namespace {
 
@@ -206,13 +208,14 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
 }  // namespace
 
 bool can_depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight) {
-  return x.device().is_cpu() && x.scalar_type() == torch::kFloat && weight.size(0) == x.size(1) &&
-         weight.size(1) == 1 && weight.size(0) % kLane == 0 && weight.size(2) == weight.size(3) &&
-         (weight.size(2) == 3 || weight.size(2) == 5);
+  return weight.scalar_type() == torch::kFloat && weight.size(0) == x.size(1) && weight.size(1) == 1 &&
+         weight.size(0) % kLane == 0 && weight.size(2) == weight.size(3) &&
+         (weight.size(2) == 3 || weight.size(2) == 5) &&
+         ((x.device().is_cpu() && x.scalar_type() == torch::kFloat) || can_use_gpu_layers(x));
 }
 
 torch::Tensor depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight, const DepthwiseGeometry& geometry) {
-  return DepthwiseConv::apply(x, weight, geometry);
+  return x.is_cuda() ? gpu_depthwise_conv(x, weight, geometry) : DepthwiseConv::apply(x, weight, geometry);
 }
 
 }  // namespace bramble

@@ -12,15 +12,16 @@ struct DepthwiseGeometry {
   std::int64_t out_height = 0, out_width = 0;      ///< what lies behind the last row or column is zero too
 };
 
-/// Whether depthwise_conv() takes these tensors: float on the CPU, channels a multiple of 8, kernel 3x3 or 5x5.
+/// Whether depthwise_conv() takes these tensors: float on the CPU, or float and bfloat16 on a GPU that gpu_layers.hpp
+/// serves; weights float, channels a multiple of 8, kernel 3x3 or 5x5.
 bool can_depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight);
 
-/// Depthwise convolution for training on the CPU, with its gradients. x: [N, C, H, W] (taken channels-last, copied when
-/// it is not); weight: [C, 1, k, k]. Returns [N, C, out_height, out_width], channels-last.
+/// Depthwise convolution for training, with its gradients; on a GPU with a stride of 1 or 2. x: [N, C, H, W] (taken
+/// channels-last, copied when it is not); weight: [C, 1, k, k]. Returns [N, C, out_height, out_width], channels-last.
 ///
-/// libtorch's own runs dilated kernels and all weight gradients through a slow general path where the processor has no
-/// AVX-512; there these loops take a sixth of its time. The sums of a gradient are made in one order, whatever the
-/// number of threads.
+/// On the CPU libtorch's own runs dilated kernels and all weight gradients through a slow general path where the
+/// processor has no AVX-512; there these loops take a sixth of its time. The sums of a gradient are made in one order,
+/// whatever the number of threads.
 torch::Tensor depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight, const DepthwiseGeometry& geometry);
 
 }  // namespace bramble

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "bramble/model/gpu_layers.hpp"
+
 namespace bramble {
 namespace {
 
@@ -236,10 +238,15 @@ class NormActivate : public torch::autograd::Function<NormActivate> {
 }  // namespace
 
 torch::Tensor norm_activate(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, Activation activation) {
+  const bool trains = norm.is_training() && torch::GradMode::is_enabled() && norm.options.momentum().has_value() &&
+                      norm.running_mean.defined();
+  if (trains && x.numel() > x.size(1) && can_use_gpu_layers(x)) {
+    norm.num_batches_tracked += 1;
+    return gpu_norm_activate(norm, x, activation);
+  }
   // A convolution under autocast gives bfloat16; sums and what follows are float.
   const bool readable = x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16;
-  if (norm.is_training() && torch::GradMode::is_enabled() && x.device().is_cpu() && readable &&
-      norm.options.momentum().has_value() && norm.running_mean.defined()) {
+  if (trains && x.device().is_cpu() && readable) {
     norm.num_batches_tracked += 1;
     return NormActivate::apply(x.to(torch::kFloat), norm.weight, norm.bias, norm.running_mean, norm.running_var,
                                *norm.options.momentum(), norm.options.eps(), activation);

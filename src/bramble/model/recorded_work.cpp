@@ -1,6 +1,6 @@
 #include "bramble/model/recorded_work.hpp"
 
-#ifdef BRAMBLE_CUDA_GRAPHS
+#ifdef BRAMBLE_CUDA_HEADERS
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -12,7 +12,7 @@
 
 namespace bramble {
 
-#ifdef BRAMBLE_CUDA_GRAPHS
+#ifdef BRAMBLE_CUDA_HEADERS
 
 bool RecordedWork::possible() { return true; }
 

@@ -141,6 +141,14 @@ struct ProcessGroup::Impl {
                                                     : "Gloo; install libgloo-dev and build with Debian's libtorch");
   }
 
+  ~Impl() {
+#ifdef BRAMBLE_NCCL
+    if (device.is_cuda()) backend->shutdown();  // else it warns
+#endif
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   void sum(std::vector<at::Tensor> list) const {
     work([&] { backend->allreduce(list, {})->wait(); });
   }
