@@ -271,6 +271,14 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        size, = struct.unpack("<Q", file.read(8))
+        header, data = json.loads(file.read(size)), file.read()
+    return {name: np.frombuffer(data[entry["data_offsets"][0]:entry["data_offsets"][1]], "<f4").reshape(entry["shape"])
+            for name, entry in header.items() if name != "__metadata__"}
+
+
 # Backbones and heads that src/bramble/model/family_test.cpp compares: {variant, output stride, symmetric, epsilon}.
 FEATURES = [("lite3", 16, False, 1e-3), ("b0", 16, False, 1e-3), ("b0", 16, True, 1e-5), ("b1", 8, True, 1e-5), ("b3", 16, False, 1e-3)]
 HEADS = [("acfnet", "b0", 16), ("acfnet", "lite0", 8), ("deeplabv3plus", "lite0", 16), ("lraspp", "lite0", 16), ("lraspp", "b0", 8)]

@@ -245,6 +245,49 @@ TEST(Pretrained, TakesTheNamesOfTorchvisionAndTimm) {
   read = read_pretrained(folder / "tf_efficientnet" / "model.safetensors", "efficientnet-b1");
   EXPECT_EQ(read.padding, "same");
   EXPECT_EQ(read.epsilon, 1e-3);
+  EXPECT_EQ(read.mean->at(0), 0.485);
+
+  // timm's name is the file's, or the nearest folder's that is one; what lies further up says nothing.
+  const auto named = [&](const fs::path& file) {
+    fs::create_directories((folder / file).parent_path());
+    write_safetensors(folder / file, timm);
+    return read_pretrained(folder / file, "efficientnet-b1");
+  };
+  EXPECT_EQ(named("tf_efficientnet_runs/efficientnet_b1.ft_in1k.safetensors").padding, "symmetric");
+  EXPECT_EQ(named("tf_things/weights.safetensors").padding, "symmetric");
+  EXPECT_EQ(named("models--timm--tf_efficientnet_b1.ns_jft_in1k/snapshots/0a/model.safetensors").padding, "same");
+  read = named("models--timm--tf_efficientnet_b1.ap_in1k/snapshots/0a/model.safetensors");
+  EXPECT_EQ(read.mean, (std::array{0.5, 0.5, 0.5}));
+  ModelInfo info;
+  apply_conventions(info, read);
+  EXPECT_EQ(info.mean, (std::array{0.5, 0.5, 0.5}));
+  EXPECT_EQ(info.stddev, (std::array{0.5, 0.5, 0.5}));
+  // Its own description says more than a name.
+  write_file_atomically(
+      folder / "hub" / "config.json",
+      R"({"architecture": "tf_efficientnet_b1", "pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [1, 1, 1]}})");
+  read = named("hub/model.safetensors");
+  EXPECT_EQ(read.padding, "same");
+  EXPECT_EQ(read.mean, (std::array{0.1, 0.2, 0.3}));
+
+  // Another depth is one sentence, and a block too many is none of the next stage.
+  const auto refusal = [&](const std::string& backbone) -> std::string {
+    try {
+      read_pretrained(folder / "timm.safetensors", backbone);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "it was read";
+  };
+  EXPECT_TRUE(refusal("efficientnet-b0")
+                  .ends_with("its network has 23 blocks (2 3 3 4 4 5 2), efficientnet-b0 has 16 blocks (1 2 2 3 3 4 "
+                             "1); take --backbone "
+                             "efficientnet-b1 or efficientnet-b2"))
+      << refusal("efficientnet-b0");
+  timm["blocks.1.3.conv_dw.weight"] = {{1}, {0}};
+  write_safetensors(folder / "timm.safetensors", timm);
+  EXPECT_TRUE(refusal("efficientnet-b1").find("has 24 blocks (2 4 3 4 4 5 2)") != std::string::npos)
+      << refusal("efficientnet-b1");
   fs::remove_all(folder);
 }
 

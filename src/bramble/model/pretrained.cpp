@@ -1,13 +1,18 @@
 #include "bramble/model/pretrained.hpp"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "bramble/core/error.hpp"
+#include "bramble/core/file.hpp"
 #include "bramble/core/log.hpp"
 #include "bramble/model/segmenter.hpp"
 #include "bramble/model/torch_file.hpp"
@@ -40,6 +45,27 @@ std::vector<int> stage_begins(const std::vector<int>& repeats) {
   return begins;
 }
 
+std::string listed(const std::vector<int>& repeats) {
+  return fmt::format("{} blocks ({})", stage_begins(repeats).back(), fmt::join(repeats, " "));
+}
+
+// Refuses weights of a deeper or shallower network in one sentence, before the first of some hundred missing tensors.
+// `found`: blocks of each stage, or of all together.
+void require_depth(const std::string& file, const std::vector<int>& found, const std::string& backbone) {
+  const std::vector<int> wanted = stage_repeats(backbone);
+  const bool same = found.size() == 1 ? found[0] == stage_begins(wanted).back() : found == wanted;
+  if (same) return;
+  std::string others;
+  for (const std::string& name : backbone_names()) {
+    const std::vector<int> repeats = stage_repeats(name);
+    if (is_lite(name) == is_lite(backbone) &&
+        (found.size() == 1 ? found[0] == stage_begins(repeats).back() : found == repeats))
+      others += (others.empty() ? "" : " or ") + name;
+  }
+  fail("{}: its network has {}, {} has {}{}", file, listed(found), backbone, listed(wanted),
+       others.empty() ? "" : "; take --backbone " + others);
+}
+
 std::string joined(const std::vector<std::string_view>& parts, std::size_t begin) {
   std::string out;
   for (std::size_t i = begin; i < parts.size(); ++i) {
@@ -47,6 +73,21 @@ std::string joined(const std::vector<std::string_view>& parts, std::size_t begin
     out += parts[i];
   }
   return out;
+}
+
+// Blocks of each stage in a file whose names are PREFIX.STAGE.BLOCK.…, the first stage being number `first`.
+std::vector<int> blocks_in(const TensorMap& tensors, std::string_view prefix, int first) {
+  constexpr int kMost = 1000;
+  std::vector<int> counts(7, 0);
+  for (const auto& [name, tensor] : tensors) {
+    const auto parts = split(name);
+    if (parts.size() < 4 || parts[0] != prefix) continue;
+    const auto stage = number(parts[1]), block = number(parts[2]);
+    if (!stage || !block || *stage < first || *stage > first + 6 || *block < 0 || *block > kMost) continue;
+    int& count = counts[static_cast<std::size_t>(*stage - first)];
+    count = std::max(count, *block + 1);
+  }
+  return counts;
 }
 
 // Bramble's name of a tensor of torchvision's; empty: one that the backbone does not take.
@@ -104,15 +145,65 @@ TensorMap read_tensor_file(const fs::path& file) {
   return read_torch_state_dict(file);
 }
 
+namespace {
+
+constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406}, kImageNetStd{0.229, 0.224, 0.225};
+constexpr std::array<double, 3> kHalves{0.5, 0.5, 0.5};
+
+// What the weights are called, for timm's say in its name how they were trained: the file itself, or the folder nearest
+// to it whose name is that of an EfficientNet (model.safetensors lies in …/models--timm--tf_efficientnet_b0.in1k/…).
+std::string timm_name(const fs::path& file) {
+  for (fs::path path = fs::absolute(file).lexically_normal(); path.has_relative_path(); path = path.parent_path())
+    if (const std::string name = path.filename().string(); name.find("efficientnet") != std::string::npos) return name;
+  return file.filename().string();
+}
+
+// The description that the hub of these weights puts beside them; null where there is none.
+nlohmann::json timm_description(const fs::path& file) {
+  const fs::path beside = file.parent_path() / "config.json";
+  if (!fs::exists(beside)) return nullptr;
+  const auto json = nlohmann::json::parse(read_text_file(beside), nullptr, false);
+  return json.is_object() && json.contains("pretrained_cfg") ? json : nlohmann::json();
+}
+
+void take_timm_conventions(const fs::path& file, PretrainedBackbone& out) {
+  std::string name = timm_name(file);
+  const nlohmann::json description = timm_description(file);
+  if (description.is_object()) name = description.value("architecture", name);
+  const auto has = [&](std::string_view part) { return name.find(part) != std::string::npos; };
+  const bool tensorflow = has("tf_");
+  out.padding = tensorflow ? "same" : "symmetric";
+  out.epsilon = tensorflow ? 1e-3 : 1e-5;
+  // Of timm 1.0's pretrained_cfg: Lite networks of TensorFlow, AdvProp's and the recipe ra4 see −1…1.
+  const bool halves = (tensorflow && has("lite")) || has("_ap") || has(".ap_") || has("ra4_e3600");
+  out.mean = halves ? kHalves : kImageNetMean;
+  out.stddev = halves ? kHalves : kImageNetStd;
+  if (description.is_object()) try {
+      const nlohmann::json& how = description.at("pretrained_cfg");
+      out.mean = how.at("mean").get<std::array<double, 3>>();
+      out.stddev = how.at("std").get<std::array<double, 3>>();
+    } catch (const nlohmann::json::exception&) {  // the name has said it
+    }
+  spdlog::info("{}: weights of timm's {}, {} padding, epsilon {}, pictures of mean {:.3f} and deviation {:.3f}",
+               file.string(), name, out.padding, out.epsilon, fmt::join(*out.mean, " "), fmt::join(*out.stddev, " "));
+}
+
+}  // namespace
+
 PretrainedBackbone read_pretrained(const fs::path& file, const std::string& backbone) {
   const TensorMap given = read_tensor_file(file);
   const std::vector<int> begins = stage_begins(stage_repeats(backbone));
   PretrainedBackbone out;
   if (given.contains("_conv_stem.weight")) {
     out.origin = "EfficientNet-PyTorch";
-    for (const auto& [name, tensor] : given)
-      if (!name.starts_with("_conv_head") && !name.starts_with("_bn1") && !name.starts_with("_fc"))
-        out.tensors.emplace(name, tensor);
+    int blocks = 0;
+    for (const auto& [name, tensor] : given) {
+      if (name.starts_with("_conv_head") || name.starts_with("_bn1") || name.starts_with("_fc")) continue;
+      const auto parts = split(name);
+      if (parts[0] == "_blocks" && parts.size() > 1) blocks = std::max(blocks, number(parts[1]).value_or(-1) + 1);
+      out.tensors.emplace(name, tensor);
+    }
+    require_depth(file.string(), {blocks}, backbone);
     return out;
   }
   const bool torchvision = given.contains("features.0.0.weight"), timm = given.contains("conv_stem.weight");
@@ -121,6 +212,7 @@ PretrainedBackbone read_pretrained(const fs::path& file, const std::string& back
         "{}: no EfficientNet weights: it has neither _conv_stem.weight (EfficientNet-PyTorch), features.0.0.weight "
         "(torchvision) nor conv_stem.weight (timm)",
         file.string());
+  require_depth(file.string(), torchvision ? blocks_in(given, "features", 1) : blocks_in(given, "blocks", 0), backbone);
   for (const auto& [name, tensor] : given) {
     const std::string ours = torchvision ? from_torchvision(name, begins) : from_timm(name, begins);
     if (!ours.empty()) out.tensors.emplace(ours, tensor);
@@ -129,13 +221,11 @@ PretrainedBackbone read_pretrained(const fs::path& file, const std::string& back
     out.origin = "torchvision";
     out.padding = "symmetric";
     out.epsilon = backbone >= std::string("efficientnet-b5") && !is_lite(backbone) ? 1e-3 : 1e-5;
+    out.mean = kImageNetMean;
+    out.stddev = kImageNetStd;
   } else {
     out.origin = "timm";
-    const bool tensorflow = fs::absolute(file).string().find("tf_") != std::string::npos;
-    out.padding = tensorflow ? "same" : "symmetric";
-    out.epsilon = tensorflow ? 1e-3 : 1e-5;
-    spdlog::info("{}: weights of timm, taken as {} (a path with tf_ in it means TensorFlow's conventions)",
-                 file.string(), tensorflow ? "converted from TensorFlow" : "trained in PyTorch");
+    take_timm_conventions(file, out);
   }
   return out;
 }
@@ -147,6 +237,8 @@ void load_pretrained(EfficientNet backbone, const fs::path& file, const std::str
 void apply_conventions(ModelInfo& info, const PretrainedBackbone& pretrained) {
   info.backbone_padding = pretrained.padding;
   info.backbone_epsilon = pretrained.epsilon;
+  if (pretrained.mean) info.mean = *pretrained.mean;
+  if (pretrained.stddev) info.stddev = *pretrained.stddev;
 }
 
 }  // namespace bramble

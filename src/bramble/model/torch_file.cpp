@@ -42,7 +42,8 @@ class Unpickler {
  public:
   Unpickler(const std::vector<std::uint8_t>& bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {}
   std::size_t position() const { return at_; }
-  void seek(std::size_t at) { at_ = at; }
+  /// What the storages met so far hold: FloatStorage, …
+  const std::map<std::string, std::string>& storages() const { return storages_; }
 
   Ref load() {
     stack_.clear();
@@ -215,10 +216,10 @@ class Unpickler {
     const std::string module = line(), name = line();
     const std::string full = module + "." + name;
     const bool storage = module == "torch" && name.ends_with("Storage");
-    // The last one is libtorch's: it names the type of its first argument, which is the value.
+    // The last two stand around a value, their first argument.
     if (!storage && full != "collections.OrderedDict" && full != "torch._utils._rebuild_tensor_v2" &&
-        full != "torch.jit._pickle.restore_type_tag")
-      refuse("it calls " + full);
+        full != "torch.jit._pickle.restore_type_tag" && full != "torch._utils._rebuild_parameter")
+      refuse("it calls " + full + ", and only tensors are read; save the state dictionary alone");
     push(Kind::kGlobal);
     top()->text = storage ? name : full;
   }
@@ -254,6 +255,7 @@ class Unpickler {
     push(Kind::kStorage);
     top()->text = id->items[2]->text;
     top()->dtype = id->items[1]->text;
+    storages_[top()->text] = top()->dtype;
   }
   std::vector<std::int64_t> numbers(Ref tuple) const {
     std::vector<std::int64_t> out;
@@ -269,7 +271,7 @@ class Unpickler {
     if (callable->kind != Kind::kGlobal) refuse("a call of something that is no function");
     if (callable->text == "collections.OrderedDict") return push(Kind::kDict);
     const auto& a = arguments->items;
-    if (callable->text == "torch.jit._pickle.restore_type_tag") {
+    if (callable->text == "torch.jit._pickle.restore_type_tag" || callable->text == "torch._utils._rebuild_parameter") {
       if (a.empty()) refuse("a value without type");
       stack_.push_back(a[0]);
       return;
@@ -292,12 +294,23 @@ class Unpickler {
   std::deque<Value> arena_;
   std::vector<Ref> stack_;
   std::map<std::uint64_t, Ref> memo_;
+  std::map<std::string, std::string> storages_;
 };
 
 struct Storage {
   const std::uint8_t* data;
-  std::uint64_t count;  // elements
+  std::size_t bytes;
 };
+
+// Bytes of an element; 0: an unknown type.
+std::size_t element_size(const std::string& dtype) {
+  static const std::map<std::string, std::size_t> sizes{
+      {"FloatStorage", 4}, {"DoubleStorage", 8}, {"HalfStorage", 2},         {"BFloat16Storage", 2},
+      {"LongStorage", 8},  {"IntStorage", 4},    {"ShortStorage", 2},        {"CharStorage", 1},
+      {"ByteStorage", 1},  {"BoolStorage", 1},   {"ComplexFloatStorage", 8}, {"ComplexDoubleStorage", 16}};
+  const auto found = sizes.find(dtype);
+  return found == sizes.end() ? 0 : found->second;
+}
 
 // Bytes of an element of the types that are read; 0: not a float.
 std::size_t float_size(const std::string& dtype) {
@@ -325,21 +338,21 @@ float element(const std::uint8_t* at, const std::string& dtype) {
 
 // A tensor, row-major, out of its storage by its strides.
 Tensor gather(const Value& value, const Storage& storage, const std::string& name, const std::string& file) {
+  const std::size_t size = float_size(value.dtype);
+  const std::uint64_t there = storage.bytes / size;
   std::uint64_t count = 1, last = static_cast<std::uint64_t>(value.number);
   Tensor tensor;
   for (std::size_t k = 0; k < value.size.size(); ++k) {
     const auto side = static_cast<std::uint64_t>(value.size[k]), stride = static_cast<std::uint64_t>(value.stride[k]);
     tensor.shape.push_back(side);
-    if (side > 0 && (count > storage.count / side || stride > storage.count))
+    if (side > 0 && (count > there / side || stride > there))
       fail("{}: tensor {} is larger than its storage", file, name);
     count *= side;
     if (side > 0) last += (side - 1) * stride;
-    if (last > storage.count) break;  // before a sum of many sides can wrap around
+    if (last > there) break;  // before a sum of many sides can wrap around
   }
-  if (last > storage.count || (count > 0 && last == storage.count))
-    fail("{}: tensor {} reaches beyond its storage", file, name);
+  if (last > there || (count > 0 && last == there)) fail("{}: tensor {} reaches beyond its storage", file, name);
   tensor.values.resize(count);
-  const std::size_t size = float_size(value.dtype);
   std::vector<std::int64_t> index(value.size.size(), 0);
   for (std::uint64_t n = 0; n < count; ++n) {
     std::int64_t offset = value.number;
@@ -351,6 +364,29 @@ Tensor gather(const Value& value, const Storage& storage, const std::string& nam
     }
   }
   return tensor;
+}
+
+// The dictionary of tensors: the outer one, or what a training's checkpoint calls so (its averaged weights first, as
+// timm takes them).
+Ref state_dictionary(const Unpickler& in, Ref outer) {
+  if (outer->kind != Kind::kDict) in.refuse("the content is no dictionary");
+  for (const char* wanted : {"state_dict_ema", "model_ema", "state_dict", "model"})
+    for (std::size_t i = 0; i + 1 < outer->items.size(); i += 2)
+      if (outer->items[i]->text == wanted && outer->items[i + 1]->kind == Kind::kDict) return outer->items[i + 1];
+  return outer;
+}
+
+// Its float tensors by name, without the «module.» of DataParallel. `storage_of` finds the data of a tensor.
+template <typename StorageOf>
+TensorMap float_tensors(Ref dictionary, const std::string& file, const StorageOf& storage_of) {
+  TensorMap tensors;
+  for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
+    const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
+    if (name->kind != Kind::kText || value->kind != Kind::kTensor || float_size(value->dtype) == 0) continue;
+    const std::string key = name->text.starts_with("module.") ? name->text.substr(7) : name->text;
+    tensors.emplace(key, gather(*value, storage_of(*value), name->text, file));
+  }
+  return tensors;
 }
 
 }  // namespace
@@ -368,15 +404,11 @@ TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const s
   const Ref protocol = in.load();
   if (protocol->kind != Kind::kInt || protocol->number != 1001) in.refuse("protocol is not 1001");
   in.load();
-  const Ref dictionary = in.load();
-  if (dictionary->kind != Kind::kDict) in.refuse("the content is no dictionary");
+  const Ref dictionary = state_dictionary(in, in.load());
   const Ref keys = in.load();
   if (keys->kind != Kind::kList) in.refuse("no list of storages");
 
-  // 2. What each storage holds, to know its element size.
-  std::map<std::string, std::string> dtype;
-  for (const auto& item : dictionary->items)
-    if (item->kind == Kind::kTensor) dtype[item->text] = item->dtype;
+  // 2. Where each storage lies.
   std::map<std::string, Storage> storages;
   std::size_t at = in.position();
   for (const auto& key : keys->items) {
@@ -384,27 +416,22 @@ TensorMap parse_torch_state_dict(const std::vector<std::uint8_t>& bytes, const s
     std::uint64_t count = 0;
     std::memcpy(&count, bytes.data() + at, 8);
     at += 8;
-    const std::string& type = dtype[key->text];
-    const std::uint64_t element = type == "LongStorage" || type == "DoubleStorage" ? 8
-                                  : type == "FloatStorage" || type == "IntStorage" ? 4
-                                                                                   : 0;
+    const auto type = in.storages().find(key->text);
+    const std::size_t element = type == in.storages().end() ? 0 : element_size(type->second);
     if (element == 0)
-      fail("{}: storage {} holds {}, which is not read", file, key->text, type.empty() ? "nothing known" : type);
+      fail("{}: storage {} holds {}, which is not read", file, key->text,
+           type == in.storages().end() ? "nothing known" : type->second);
     if (count > (bytes.size() - at) / element) fail("{}: the file is cut in storage {}", file, key->text);
-    storages[key->text] = {bytes.data() + at, count};
+    storages[key->text] = {bytes.data() + at, count * element};
     at += count * element;
   }
 
   // 3. Tensors, gathered by their strides.
-  TensorMap tensors;
-  for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
-    const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
-    if (name->kind != Kind::kText || value->kind != Kind::kTensor || value->dtype != "FloatStorage") continue;
-    const auto storage = storages.find(value->text);
-    if (storage == storages.end()) fail("{}: the storage of {} is missing", file, name->text);
-    tensors.emplace(name->text, gather(*value, storage->second, name->text, file));
-  }
-  return tensors;
+  return float_tensors(dictionary, file, [&](const Value& tensor) {
+    const auto storage = storages.find(tensor.text);
+    if (storage == storages.end()) fail("{}: storage {} is missing", file, tensor.text);
+    return storage->second;
+  });
 }
 
 TensorMap read_torch_archive(const std::filesystem::path& path) {
@@ -418,30 +445,17 @@ TensorMap read_torch_archive(const std::filesystem::path& path) {
     };
     const std::vector<std::uint8_t> pickle = record("data.pkl");
     Unpickler in(pickle, file);
-    Ref dictionary = in.load();
-    if (dictionary->kind != Kind::kDict) in.refuse("the content is no dictionary");
-    for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
-      const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
-      if (value->kind == Kind::kDict && (name->text == "state_dict" || name->text == "model")) {
-        dictionary = value;
-        break;
-      }
-    }
-    TensorMap tensors;
+    const Ref dictionary = state_dictionary(in, in.load());
     std::map<std::string, std::vector<std::uint8_t>> storages;
-    for (std::size_t i = 0; i + 1 < dictionary->items.size(); i += 2) {
-      const Ref &name = dictionary->items[i], &value = dictionary->items[i + 1];
-      if (name->kind != Kind::kText || value->kind != Kind::kTensor || float_size(value->dtype) == 0) continue;
-      auto [storage, fresh] = storages.try_emplace(value->text);
+    const TensorMap tensors = float_tensors(dictionary, file, [&](const Value& tensor) {
+      auto [storage, fresh] = storages.try_emplace(tensor.text);
       if (fresh) {
-        if (value->text.empty() || value->text.find_first_not_of("0123456789") != std::string::npos)
-          fail("{}: a storage is called '{}', not by a number", file, value->text);
-        storage->second = record("data/" + value->text);
+        if (tensor.text.empty() || tensor.text.find_first_not_of("0123456789") != std::string::npos)
+          fail("{}: a storage is called '{}', not by a number", file, tensor.text);
+        storage->second = record("data/" + tensor.text);
       }
-      const Storage data{storage->second.data(), storage->second.size() / float_size(value->dtype)};
-      const std::string key = name->text.starts_with("module.") ? name->text.substr(7) : name->text;
-      tensors.emplace(key, gather(*value, data, name->text, file));
-    }
+      return Storage{storage->second.data(), storage->second.size()};
+    });
     if (tensors.empty()) fail("{}: it holds no tensors by name; a state dictionary is needed, not a whole model", file);
     return tensors;
   } catch (const c10::Error& error) {

@@ -112,7 +112,33 @@ TEST_F(TorchFile, RefusesTensorsBeyondTheirStorage) {
   EXPECT_THAT(refusal(one_tensor(0, {-2}, {1})), HasSubstr("shape"));
   EXPECT_THAT(refusal(one_tensor(0, {2}, {-1})), HasSubstr("shape"));
   EXPECT_THAT(refusal(one_tensor(0, {2, 2}, {1})), HasSubstr("shape"));
-  EXPECT_THAT(refusal(one_tensor(0, {2}, {1}, 12, "HalfStorage")), HasSubstr("HalfStorage"));
+  EXPECT_THAT(refusal(one_tensor(0, {2}, {1}, 12, "QInt8Storage")), HasSubstr("QInt8Storage"));
+  // Of the wrong type, and twice with different ones: what counts is the bytes that are there.
+  EXPECT_THAT(refusal(one_tensor(0, {13}, {1}, 12, "HalfStorage")), HasSubstr("storage"));
+  Pickle p;
+  p.head().raw("\x80\x02}").op('(').text("a").tensor("7", "DoubleStorage", 0, {4}, {1});
+  p.text("b").tensor("7", "ByteStorage", 0, {4}, {1}).op('u').op('.');
+  p.raw("\x80\x02]").op('(').text("7").op('e').op('.').little(4, 8).raw("1234");
+  EXPECT_THAT(refusal(p.bytes_), HasSubstr("storage"));
+}
+
+TEST_F(TorchFile, TakesTheTensorsOutOfACheckpoint) {
+  const auto halves = [](const std::vector<std::uint16_t>& bits) {
+    Pickle p;
+    p.little(bits.size(), 8);
+    for (const auto half : bits) p.little(half, 2);
+    return p.bytes_;
+  };
+  Pickle p;
+  p.head().raw("\x80\x02}").op('(').text("epoch").number(3);
+  p.text("optimizer").raw("}(").text("moment").tensor("1", "LongStorage", 0, {1}, {1}).op('u');
+  p.text("state_dict").raw("}(").text("module.t").tensor("2", "HalfStorage", 0, {2}, {1}).op('u');
+  p.text("state_dict_ema").raw("}(").text("module.t").tensor("3", "HalfStorage", 1, {2}, {1}).op('u').raw("u.");
+  p.raw("\x80\x02](").text("1").text("2").text("3").raw("e.");
+  p.little(1, 8).little(5, 8).raw(halves({0x3c00, 0x3c00})).raw(halves({0, 0x3800, 0xc000}));
+  const TensorMap tensors = read(p.bytes_);
+  ASSERT_EQ(tensors.size(), 1U);
+  EXPECT_THAT(tensors.at("t").values, ElementsAre(0.5, -2));  // the averaged ones
 }
 
 TEST_F(TorchFile, CallsNothingButTensors) {
