@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kHow = "see «With a GPU» in docs/guide/training.md";
 
-// Which of this machine's processes we are, for torchrun, Open MPI, MPICH and Slurm; empty where nobody started several.
+// Which of this machine's processes we are, for torchrun, Open MPI, MPICH and Slurm; empty where nobody started
+// several.
 std::string local_rank() {
   for (const char* name : {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"})
     if (const char* value = std::getenv(name)) return value;
