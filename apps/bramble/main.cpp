@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
@@ -56,6 +58,43 @@ std::filesystem::path find_model(const std::filesystem::path& given) {
   fail("there is no model at {}; in models/ there is: {}", given.string(), names_in(folder, is_model));
 }
 
+#ifdef BRAMBLE_LEARNING_PROGRAM
+namespace {
+
+// Whether the words ask for something that only the program with libtorch does: a command that this one does not have
+// (that one knows them all, and what was meant by a wrong one), the list of all, or a model.
+bool is_for_learning_program(const CLI::App& app, int argc, char** argv) {
+  bool has_command = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--model" || word.starts_with("--model=")) return true;
+    if (has_command) continue;
+    if (word == "--threads" || word == "--json")
+      ++i;
+    else if (word == "--version")
+      return false;
+    else if (!word.starts_with('-')) {
+      const std::string name(word);
+      if (app.get_subcommands([&](const CLI::App* command) { return command->check_name(name); }).empty()) return true;
+      has_command = true;
+    }
+  }
+  return !has_command;
+}
+
+void hand_over(char** argv) {
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path program = own.parent_path() / BRAMBLE_LEARNING_PROGRAM;
+  ::execv(program.c_str(), argv);
+  const int reason = errno;
+  fail("cannot start {}: {}; build again, or install both programs into one folder", program.string(),
+       std::strerror(reason));
+}
+
+}  // namespace
+#endif
+
 }  // namespace bramble
 
 int main(int argc, char** argv) {
@@ -88,6 +127,9 @@ int main(int argc, char** argv) {
 #include "commands.inc"
 #undef BRAMBLE_COMMAND
   try {
+#ifdef BRAMBLE_LEARNING_PROGRAM
+    if (bramble::is_for_learning_program(app, argc, argv)) bramble::hand_over(argv);
+#endif
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
