@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bramble/model/recorded_work.hpp"
 #include "bramble/ontology/ontology.hpp"
 #include "bramble/train/fused_adamw.hpp"
-#include "bramble/model/recorded_work.hpp"
 
 namespace bramble {
 

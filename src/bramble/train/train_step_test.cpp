@@ -9,10 +9,10 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/model/acfnet.hpp"
+#include "bramble/model/recorded_work.hpp"
 #include "bramble/model/torch_device.hpp"
 #include "bramble/train/checkpoint.hpp"
 #include "bramble/train/fused_adamw.hpp"
-#include "bramble/model/recorded_work.hpp"
 
 namespace bramble {
 namespace {
