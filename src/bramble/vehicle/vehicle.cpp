@@ -384,7 +384,13 @@ struct Vehicle::Impl {
       wheel.m_maxSuspensionTravelCm = static_cast<btScalar>(100 * (rest_deflection_m + s.travel_m));
       wheel.m_maxSuspensionForce = static_cast<btScalar>(6 * m * kGravityMps2);
       wheel.m_rollInfluence = static_cast<btScalar>(s.roll_influence);
+      // Bullet fills these in at the first ray; drive() reads them before.
+      wheel.m_raycastInfo.m_contactPointWS = wheel.m_raycastInfo.m_hardPointWS;
+      wheel.m_raycastInfo.m_groundObject = nullptr;
+      wheel.m_wheelsSuspensionForce = 0;
+      wheel.m_skidInfo = 1;
     }
+    wheels->resetSuspension();
     moved = std::make_unique<VelocityProbe>(*body);
     physics.addAction(moved.get());
     physics.addAction(wheels.get());
