@@ -98,6 +98,7 @@ void add_bench_command(CLI::App& app, CommonOptions& common) {
   bags->footer("Examples:\n  bramble bench bag\n  bramble bench bag --megabytes 2000 --folder /data --json bag.json");
   bags->callback([options, &common] {
     options->bags.bytes = static_cast<std::uint64_t>(options->megabytes * 1e6);
+    options->bags.small_messages = static_cast<std::size_t>(options->megabytes * 500);
     options->bags.python = peer_python(options->python);
     options->bags.peer_script = home_folder() / "bench" / "bag_peer.py";
     show(bench_bag(options->bags), common);

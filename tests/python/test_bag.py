@@ -349,6 +349,7 @@ def test_bench_measures_all_three(checks):
         for what in ("write", "read"):
             assert bench[f"{storage}_{what}_mb_per_s"] > 0 and bench[f"{storage}_{what}_ratio"] > 0
             assert bench[f"{storage}_over_rosbags_{what}"] is not None, bench.get("note")
+            assert bench[f"{storage}_small_over_rosbags_{what}"] is not None, bench.get("note")
 
 
 def test_bag_recorded_by_the_simulation(checks):

@@ -91,6 +91,19 @@ std::vector<Message> frames(std::uint64_t bytes) {
   return messages;
 }
 
+// What a robot's small sensors give: where the work for a message counts, not its bytes.
+std::vector<Message> small_messages(std::size_t count) {
+  constexpr std::size_t kTopics = 8;
+  const auto payload = std::make_shared<const std::vector<std::uint8_t>>(serialize(sensor_msgs::Imu{}));
+  std::vector<Message> messages;
+  messages.reserve(count);
+  for (std::size_t i = 0; i < count; ++i)
+    messages.push_back({{fmt::format("/carla/hero/imu_{}", i % kTopics), std::string(sensor_msgs::Imu::kType)},
+                        static_cast<StampNs>(i) * 1'000'000,
+                        payload});
+  return messages;
+}
+
 template <typename Step>
 double seconds_of(const Step& step) {
   const auto begin = std::chrono::steady_clock::now();
@@ -170,10 +183,31 @@ void read_bag(const fs::path& folder, std::size_t messages) {
   if (count != messages) fail("{} of {} messages were read", count, messages);
 }
 
+std::uint64_t bytes_of(const std::vector<Message>& messages) {
+  std::uint64_t bytes = 0;
+  for (const Message& message : messages) bytes += message.cdr->size();
+  return bytes;
+}
+
 std::string shell_quoted(const fs::path& path) {
   std::string out = "'";
   for (const char c : path.string()) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
+}
+
+// Seconds that Python rosbags takes for a bag, {"write_s", "read_s"}; empty when it did not run.
+nlohmann::json rosbags_seconds(const BagBenchOptions& options, const Scratch& scratch, const fs::path& bag,
+                               std::uint64_t bytes) {
+  const fs::path result = scratch / "peer.json", copy = scratch / "peer_copy";
+  const std::string command =
+      fmt::format("{} {} {} {} > {} 2>/dev/null", shell_quoted(options.python), shell_quoted(options.peer_script),
+                  shell_quoted(bag), shell_quoted(copy), shell_quoted(result));
+  const bool ran = std::system(command.c_str()) == 0;  // NOLINT: a benchmark starts its peer
+  fs::remove_all(copy);
+  const auto figures = ran ? nlohmann::json::parse(read_text_file(result), nullptr, false) : nlohmann::json::object();
+  const bool whole = figures.is_object() && figures.contains("write_s") && figures.contains("read_s") &&
+                     figures.value("bytes", std::uint64_t{0}) == bytes;
+  return whole ? figures : nlohmann::json::object();
 }
 
 }  // namespace
@@ -182,8 +216,8 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
   const Scratch scratch(options.folder);
   require_free_space(scratch.path(), 5 * options.bytes, "the files of the bench");
   const std::vector<Message> messages = frames(options.bytes);
-  std::uint64_t bytes = 0;
-  for (const Message& message : messages) bytes += message.cdr->size();
+  const std::uint64_t bytes = bytes_of(messages);
+  const std::vector<Message> small = small_messages(options.small_messages);
 
   // All in turn in every round, so that what else the machine does meets all of them.
   std::map<std::string, double> best_s;
@@ -206,33 +240,40 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
       fs::remove_all(bag);
       measure(storage + "_write", [&] { write_bag(bag, storage, messages); });
       measure(storage + "_read", [&] { read_bag(bag, messages.size()); });
+      const fs::path small_bag = scratch / (storage + "_small");
+      fs::remove_all(small_bag);
+      measure(storage + "_small_write", [&] { write_bag(small_bag, storage, small); });
+      measure(storage + "_small_read", [&] { read_bag(small_bag, small.size()); });
     }
   }
   const auto mb_per_s = [&](double seconds) { return static_cast<double>(bytes) * 1e-6 / seconds; };
-  nlohmann::json out = {{"bytes", bytes}, {"messages", messages.size()}};
-  for (const auto& [what, seconds] : best_s) out[what + "_mb_per_s"] = mb_per_s(seconds);
+  const auto messages_per_s = [&](double seconds) { return static_cast<double>(small.size()) / seconds; };
+  nlohmann::json out = {{"bytes", bytes}, {"messages", messages.size()}, {"small_messages", small.size()}};
+  for (const auto& [what, seconds] : best_s) {
+    const bool is_small = what.find("_small_") != std::string::npos;
+    out[what + (is_small ? "_messages_per_s" : "_mb_per_s")] = is_small ? messages_per_s(seconds) : mb_per_s(seconds);
+  }
   out["sqlite3_write_over_rosbag2_settings"] = best_s["sqlite3_as_rosbag2_write"] / best_s["sqlite3_write"];
   for (const std::string& storage : storages) {
     out[storage + "_write_ratio"] = best_s["write2"] / best_s[storage + "_write"];
     out[storage + "_read_ratio"] = best_s["read2"] / best_s[storage + "_read"];
-    const fs::path result = scratch / "peer.json";
-    const std::string command =
-        fmt::format("{} {} {} {} > {} 2>/dev/null", shell_quoted(options.python), shell_quoted(options.peer_script),
-                    shell_quoted(scratch / storage), shell_quoted(scratch / ("peer_" + storage)), shell_quoted(result));
-    const bool ran = std::system(command.c_str()) == 0;  // NOLINT: a benchmark starts its peer
-    const auto figures = ran ? nlohmann::json::parse(read_text_file(result), nullptr, false) : nlohmann::json::object();
-    for (const char* what : {"write", "read"}) {
-      const auto key = fmt::format("{}_s", what);
-      const bool there = figures.is_object() && figures.contains(key) && figures.at("bytes") == bytes;
-      const double peer_s = there ? figures.at(key).get<double>() : 0;
-      out[fmt::format("rosbags_{}_{}_mb_per_s", storage, what)] =
-          there ? nlohmann::json(mb_per_s(peer_s)) : nlohmann::json(nullptr);
-      out[fmt::format("{}_over_rosbags_{}", storage, what)] =
-          there ? nlohmann::json(peer_s / best_s[fmt::format("{}_{}", storage, what)]) : nlohmann::json(nullptr);
-      if (!there)
-        out["note"] =
-            fmt::format("the peer did not run: {} needs rosbags (./bramble test installs it)", options.python.string());
-    }
+    const auto beside = [&](const std::string& workload, std::uint64_t payload, const std::string& unit,
+                            const auto& rate) {
+      const std::string ours = storage + workload;
+      const nlohmann::json peer = rosbags_seconds(options, scratch, scratch / ours, payload);
+      for (const std::string what : {"write", "read"}) {
+        const double seconds = peer.value(what + "_s", 0.0);
+        const bool there = seconds > 0;
+        out[fmt::format("rosbags_{}_{}{}", ours, what, unit)] = there ? nlohmann::json(rate(seconds)) : nullptr;
+        out[fmt::format("{}_over_rosbags_{}", ours, what)] =
+            there ? nlohmann::json(seconds / best_s[fmt::format("{}_{}", ours, what)]) : nullptr;
+        if (!there)
+          out["note"] = fmt::format("the peer did not run: {} needs rosbags (./bramble test installs it)",
+                                    options.python.string());
+      }
+    };
+    beside("", bytes, "_mb_per_s", mb_per_s);
+    beside("_small", bytes_of(small), "_messages_per_s", messages_per_s);
   }
   return out;
 }
