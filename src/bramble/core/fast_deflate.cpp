@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
+#include <memory>
+#include <numeric>
 #include <tuple>
 
 namespace bramble {
@@ -12,12 +15,13 @@ namespace {
 
 constexpr int kSymbols = 286;  // 256 literals, end of block, 29 lengths of runs
 constexpr int kEnd = 256;
-constexpr int kLongestCode = 12;  // (15 are allowed) four codes fit into one write
-constexpr std::size_t kLongestRun = 258;
+constexpr int kLongestCode = 13;  // (15 are allowed) two codes and their length fit into 32 bits, four into one write
+constexpr std::size_t kShortestRun = 3, kLongestRun = 258;
+constexpr std::size_t kSampledFrom = 65536;  // bytes from which on not every block is counted
 
 struct Code {
   std::uint32_t bits = 0;  // in the order in which they are written, lowest first
-  int length = 0;
+  std::uint32_t length = 0;
 };
 using Codes = std::vector<Code>;
 
@@ -43,39 +47,39 @@ const std::array<LengthSymbol, kLongestRun + 1>& length_symbols() {
   return table;
 }
 
-// Calls four(pointer to four bytes), literal(byte) and run(length): bytes that equal the one before them, 8 at least.
-template <typename Four, typename Literal, typename Run>
-void scan(std::span<const std::uint8_t> bytes, const Four& four, const Literal& literal, const Run& run) {
+// Bytes are looked at in blocks: one whose bytes all equal the one before them begins a run, others are literals. A
+// run's first bytes are then often literals; their code is the shortest in the picture.
+constexpr std::size_t kBlock = 16;
+
+std::uint64_t eight(const std::uint8_t* p) {
+  std::uint64_t value;
+  std::memcpy(&value, p, 8);
+  return value;
+}
+bool is_run(const std::uint8_t* p) { return ((eight(p) ^ eight(p - 1)) | (eight(p + 8) ^ eight(p + 7))) == 0; }
+static_assert(kBlock == 16 && std::endian::native == std::endian::little);
+
+// Calls block(pointer to kBlock bytes), literal(byte) and run(length): bytes that equal the one before them.
+template <typename Block, typename Literal, typename Run>
+void scan(std::span<const std::uint8_t> bytes, const Block& block, const Literal& literal, const Run& run) {
   const std::uint8_t* p = bytes.data();
   const std::size_t count = bytes.size();
   std::size_t i = 0;
   if (count > 0) literal(p[i++]);
-  while (i + 8 <= count) {
-    // A run that begins at one of the next four bytes has these four pairs of neighbours in it.
-    std::uint32_t fourth, fifth;
-    std::memcpy(&fourth, p + i + 3, 4);
-    std::memcpy(&fifth, p + i + 4, 4);
-    if (fourth != fifth) {
-      four(p + i);
-      i += 4;
+  while (i + kBlock <= count) {
+    if (!is_run(p + i)) {
+      block(p + i);
+      i += kBlock;
       continue;
     }
-    std::uint64_t here, before;
-    std::memcpy(&here, p + i, 8);
-    std::memcpy(&before, p + i - 1, 8);
-    if (here != before) {
-      literal(p[i++]);
-      continue;
+    std::size_t end = i + kBlock;
+    while (end + kBlock <= count && is_run(p + end)) end += kBlock;
+    if (end + 8 <= count) {
+      const std::uint64_t differs = eight(p + end) ^ eight(p + end - 1);
+      end += differs == 0 ? 8 : static_cast<std::size_t>(std::countr_zero(differs)) / 8;
     }
-    std::size_t end = i + 8;
-    const std::size_t most = std::min(count, i + kLongestRun);
-    for (std::uint64_t next; end + 8 <= most; end += 8) {
-      std::memcpy(&next, p + end, 8);
-      if (next != here) break;
-    }
-    while (end < most && p[end] == p[i]) ++end;
-    run(end - i);
-    i = end;
+    for (; end - i >= kShortestRun; i += std::min(end - i, kLongestRun)) run(std::min(end - i, kLongestRun));
+    for (; i < end; ++i) literal(p[i]);
   }
   for (; i < count; ++i) literal(p[i]);
 }
@@ -98,8 +102,9 @@ std::vector<int> code_lengths(const std::vector<std::uint64_t>& counts, int long
   std::vector<std::uint64_t> inner_count(inner);
   std::vector<std::size_t> leaf_parent(leaves.size()), inner_parent(inner);
   std::vector<int> depth(inner);
+  std::sort(leaves.begin(), leaves.end());
+  std::uint64_t least = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) >> longest;
   for (;;) {
-    std::sort(leaves.begin(), leaves.end());
     std::size_t next_leaf = 0, next_inner = 0;
     for (std::size_t made = 0; made < inner; ++made) {
       inner_count[made] = 0;
@@ -124,7 +129,9 @@ std::vector<int> code_lengths(const std::vector<std::uint64_t>& counts, int long
       deepest = std::max(deepest, length);
     }
     if (deepest <= longest) return lengths;
-    for (Leaf& leaf : leaves) leaf.count = leaf.count / 2 + 1;  // flatter, until the tree is low enough
+    // Flatter, until the tree is low enough; the order stays.
+    for (Leaf& leaf : leaves) leaf.count = std::max(leaf.count, least);
+    least = 2 * least + 1;
   }
 }
 
@@ -142,7 +149,7 @@ Codes codes_of(const std::vector<int>& lengths) {
     if (lengths[s] == 0) continue;
     std::uint32_t bits = next[static_cast<std::size_t>(lengths[s])]++, reversed = 0;
     for (int i = 0; i < lengths[s]; ++i, bits >>= 1) reversed = reversed << 1 | (bits & 1);
-    codes[s] = {reversed, lengths[s]};
+    codes[s] = {reversed, static_cast<std::uint32_t>(lengths[s])};
   }
   return codes;
 }
@@ -151,53 +158,85 @@ Codes codes_of(const std::vector<int>& lengths) {
 class BitWriter {
  public:
   explicit BitWriter(std::uint8_t* out) : begin_(out), out_(out) {}
-  void put(std::uint64_t bits, int count) {  // at most 56
+  void put(std::uint64_t bits, std::uint64_t count) {  // at most 56
     buffer_ |= bits << filled_;
     filled_ += count;
     std::memcpy(out_, &buffer_, 8);  // whole bytes of it are done, what is behind them is written again
     out_ += filled_ >> 3;
-    buffer_ >>= filled_ & ~7;
+    buffer_ >>= filled_ & 56;
     filled_ &= 7;
   }
   std::size_t finish() {
     std::memcpy(out_, &buffer_, 8);
-    return static_cast<std::size_t>(out_ - begin_) + static_cast<std::size_t>((filled_ + 7) / 8);
+    return static_cast<std::size_t>(out_ - begin_) + (filled_ + 7) / 8;
   }
 
  private:
   std::uint8_t* begin_;
   std::uint8_t* out_;
   std::uint64_t buffer_ = 0;
-  int filled_ = 0;  // less than 8 between two calls
+  std::uint64_t filled_ = 0;  // less than 8 between two calls
 };
+
+// The codes of two bytes after each other, by the bytes as a number whose lower half comes first: 26 bits, and below
+// them six with their number (a processor shifts by just those six of a register).
+constexpr int kPairShift = 6;
+constexpr std::uint32_t kPairLength = (1U << kPairShift) - 1;
+static_assert(2 * kLongestCode + kPairShift <= 32 && 4 * kLongestCode <= 56);
+using Pairs = std::array<std::uint32_t, 65536>;
+void fill(Pairs& pairs, const Codes& codes) {
+  std::array<std::uint32_t, 256> bits{}, lengths{};
+  for (std::size_t s = 0; s < 256; ++s) {
+    bits[s] = codes[s].bits;
+    lengths[s] = codes[s].length;
+  }
+  for (std::size_t second = 0; second < 256; ++second) {
+    std::uint32_t* const row = pairs.data() + 256 * second;
+    const std::uint32_t second_bits = bits[second], second_length = lengths[second];
+    for (std::size_t first = 0; first < 256; ++first)
+      row[first] = (bits[first] | second_bits << lengths[first]) << kPairShift | (lengths[first] + second_length);
+  }
+}
 
 }  // namespace
 
 std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
-  // 1. What occurs how often. Several tables: neighbouring bytes are often the same.
+  // 1. What occurs how often: of large pictures every fourth block tells it well enough. Several tables: neighbouring
+  // bytes are often the same.
   const auto& of_length = length_symbols();
+  const std::size_t sampled = bytes.size() < kSampledFrom ? 1 : 4;
   std::array<std::array<std::uint32_t, 256>, 4> literal_counts{};
   std::vector<std::uint64_t> counts(kSymbols, 0);
+  std::size_t blocks = 0, literals = 0, runs = 0;
   scan(
       bytes,
-      [&](const std::uint8_t* four) {
-        for (std::size_t k = 0; k < 4; ++k) ++literal_counts[k][four[k]];
+      [&](const std::uint8_t* block) {
+        if (blocks++ % sampled == 0)
+          for (std::size_t k = 0; k < kBlock; ++k) ++literal_counts[k % 4][block[k]];
       },
-      [&](std::uint8_t byte) { ++literal_counts[0][byte]; }, [&](std::size_t run) { ++counts[of_length[run].symbol]; });
+      [&](std::uint8_t byte) {
+        ++literals;
+        ++counts[byte];
+      },
+      [&](std::size_t run) {
+        ++runs;
+        ++counts[of_length[run].symbol];
+      });
   for (const auto& table : literal_counts)
-    for (std::size_t s = 0; s < 256; ++s) counts[s] += table[s];
+    for (std::size_t s = 0; s < 256; ++s) counts[s] += sampled * table[s];
+  if (sampled > 1)
+    for (std::size_t s = 0; s < 256; ++s) ++counts[s];  // each has a code, seen or not
   counts[kEnd] = 1;
   const auto lengths = code_lengths(counts, kLongestCode);
   const Codes codes = codes_of(lengths);
 
-  // 2. How large it gets, so that writing needs no checks.
-  std::uint64_t bits = 0;
-  for (std::size_t s = 0; s < kSymbols; ++s)
-    bits += counts[s] * static_cast<std::uint64_t>(lengths[s] + (s > kEnd ? 6 : 0));
-  std::vector<std::uint8_t> out(2 + 400 + bits / 8 + 16 + 4);
+  // 2. How large it gets at the most, so that writing needs no checks. Pages that are not written cost nothing.
+  const std::size_t most_bits = kLongestCode * (kBlock * blocks + literals + 1) + (kLongestCode + 6) * runs;
+  const std::size_t most = 2 + 400 + most_bits / 8 + 16 + 4;
+  const auto out = std::make_unique_for_overwrite<std::uint8_t[]>(most);
   out[0] = 0x78;
   out[1] = 0x01;
-  BitWriter writer(out.data() + 2);
+  BitWriter writer(out.get() + 2);
 
   // 3. The block's header: final, dynamic; 286 symbols, one distance, 19 lengths of code lengths.
   std::vector<int> all = lengths;
@@ -216,18 +255,17 @@ std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
     writer.put(meta[static_cast<std::size_t>(length)].bits, meta[static_cast<std::size_t>(length)].length);
 
   // 4. The bytes. A run is its length and the distance code, one bit that is 0.
-  static_assert(4 * kLongestCode <= 56);
+  const auto pairs = std::make_unique_for_overwrite<Pairs>();
+  if (blocks > 0) fill(*pairs, codes);
   scan(
       bytes,
-      [&](const std::uint8_t* four) {
-        std::uint64_t bits = 0;
-        int length = 0;
-        for (std::size_t k = 0; k < 4; ++k) {
-          const Code code = codes[four[k]];
-          bits |= std::uint64_t{code.bits} << length;
-          length += code.length;
+      [&](const std::uint8_t* block) {
+        for (std::size_t k = 0; k < kBlock; k += 4) {
+          const std::uint32_t first = (*pairs)[block[k] | std::size_t{block[k + 1]} << 8];
+          const std::uint32_t second = (*pairs)[block[k + 2] | std::size_t{block[k + 3]} << 8];
+          writer.put(std::uint64_t{second >> kPairShift} << (first & kPairLength) | first >> kPairShift,
+                     (first + second) & kPairLength);
         }
-        writer.put(bits, length);
       },
       [&](std::uint8_t byte) { writer.put(codes[byte].bits, codes[byte].length); },
       [&](std::size_t run) {
@@ -239,8 +277,7 @@ std::vector<std::uint8_t> deflate_fast(std::span<const std::uint8_t> bytes) {
   std::size_t size = 2 + writer.finish();
   const std::uint32_t adler = libdeflate_adler32(1, bytes.data(), bytes.size());
   for (int shift = 24; shift >= 0; shift -= 8) out[size++] = static_cast<std::uint8_t>(adler >> shift);
-  out.resize(size);
-  return out;
+  return {out.get(), out.get() + size};
 }
 
 }  // namespace bramble

@@ -38,12 +38,28 @@ const std::uint8_t* row_of(const ImageView& view, int v) {
   return view.data.data() + static_cast<std::size_t>(v) * view.step;
 }
 
+// Four pixels of four bytes to twelve bytes of colours; the four bytes behind them are undefined.
+using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
+template <int kRed, int kBlue>
+Bytes16 four_colours(Bytes16 p) {
+  return __builtin_shufflevector(p, p, kRed, 1, kBlue, kRed + 4, 5, kBlue + 4, kRed + 8, 9, kBlue + 8, kRed + 12, 13,
+                                 kBlue + 12, -1, -1, -1, -1);
+}
+
 template <int kBytes, int kRed, int kBlue>
 void copy_rgb(const ImageView& view, ImageU8& rgb) {
   for (int v = 0; v < rgb.height; ++v) {
     const std::uint8_t* from = row_of(view, v);
     std::uint8_t* to = rgb.row(v);
-    for (int u = 0; u < rgb.width; ++u) {
+    int u = 0;
+    if constexpr (kBytes == 4)
+      for (; 3 * u + 16 <= 3 * rgb.width; u += 4) {
+        Bytes16 pixels;
+        std::memcpy(&pixels, from + 4 * u, 16);
+        pixels = four_colours<kRed, kBlue>(pixels);
+        std::memcpy(to + 3 * u, &pixels, 16);
+      }
+    for (; u < rgb.width; ++u) {
       to[3 * u] = from[kBytes * u + kRed];
       to[3 * u + 1] = from[kBytes * u + 1];
       to[3 * u + 2] = from[kBytes * u + kBlue];

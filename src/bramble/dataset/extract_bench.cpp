@@ -40,17 +40,17 @@ nlohmann::json bench_extract(const ExtractBenchOptions& options) {
   const Scratch scratch;
   double best_s = 1e300;
   std::uint64_t samples = 0;
-  const auto run_ours = [&] {
-    fs::remove_all(scratch.path / "ours");
+  // Nothing is deleted before the end: file systems pass over inodes that were just freed, which would be measured too.
+  const auto run_ours = [&](const char* name) {
     ExtractOptions extraction;
     extraction.bags = {options.bag};
-    extraction.output = scratch.path / "ours";
+    extraction.output = scratch.path / name;
     extraction.ontology = options.ontology;
     const auto begin = std::chrono::steady_clock::now();
     samples = extract(extraction).samples;
     best_s = std::min(best_s, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   };
-  run_ours();
+  run_ours("ours");
   nlohmann::json out = {{"ratio", nullptr}, {"peer_samples_per_s", nullptr}, {"pixels_equal", nullptr}};
   const fs::path peer = scratch.path / "peer", result = scratch.path / "peer.json";
   const std::string command =
@@ -59,7 +59,7 @@ nlohmann::json bench_extract(const ExtractBenchOptions& options) {
   if (std::system(command.c_str()) == 0) {  // NOLINT: a benchmark starts its peer
     const auto figures = nlohmann::json::parse(read_text_file(result), nullptr, false);
     out["peer_samples_per_s"] = figures.at("samples_per_s");
-    run_ours();
+    run_ours("ours_again");
     out["ratio"] = static_cast<double>(samples) / best_s / figures.at("samples_per_s").get<double>();
     // Both name files by stamp: compare every pixel.
     const Dataset ours = Dataset::open(scratch.path / "ours");
