@@ -330,6 +330,7 @@ class Trainer {
     std::optional<Progress> progress;
     if (group_.first()) progress.emplace(fmt::format("epoch {}/{}", epoch + 1, options_.epochs), batches.size() * size);
     double loss_sum = 0, rate = 0;
+    auto batch_begin = begin;
     for_each_batch(*train_, batches, epoch, [&](std::size_t b, const Batch& batch) {
       rate = rate_at(options_, first_step + b, steps);
       const double loss = learn(batch, first_step + b, rate);
@@ -339,17 +340,21 @@ class Trainer {
       loss_sum += loss;
       samples_ += size;
       if (!progress) return;
-      const double per_s = static_cast<double>(samples_) / (train_s_ + seconds_since(begin));
-      left_s_ =
-          static_cast<double>((steps - first_step - b - 1) * size) / per_s + validation_s() * (options_.epochs - epoch);
-      progress->advance(size, fmt::format("loss {:.3f}  {:.1f} samples/s  training ends in {}",
-                                          loss_sum / static_cast<double>(b + 1), per_s, duration_text(left_s_)));
+      // What a batch takes lately: the first ones of a run tell nothing (a GPU's libraries look for their algorithms).
+      const double batch_s = seconds_since(batch_begin);
+      batch_begin = Clock::now();
+      ++batches_run_;
+      batch_s_ = batches_run_ <= kWarmUp ? batch_s : batch_s_ + (batch_s - batch_s_) / kLately;
+      left_s_ = static_cast<double>(steps - first_step - b - 1) * batch_s_ + validation_s_ * (options_.epochs - epoch);
+      progress->advance(
+          size, fmt::format("loss {:.3f}  {:.1f} samples/s  training ends in {}", loss_sum / static_cast<double>(b + 1),
+                            static_cast<double>(size) / batch_s_, duration_text(left_s_)));
     });
     train_s_ += seconds_since(begin);
     const auto validation_begin = Clock::now();
     std::optional<TrainStep::Averaged> averaged(std::in_place, *step_);
     const ConfusionMatrix matrix = validate();
-    validation_sum_s_ += seconds_since(validation_begin);
+    validation_s_ = seconds_since(validation_begin);
     const double loss = loss_sum / static_cast<double>(batches.size());
     nlohmann::json entry = {{"epoch", epoch + 1},
                             {"loss", loss},
@@ -371,8 +376,6 @@ class Trainer {
     if (group_.first()) save_checkpoint(epoch + 1);
     if (options_.after_epoch) options_.after_epoch(entry);
   }
-
-  double validation_s() const { return epochs_run_ > 0 ? validation_sum_s_ / epochs_run_ : 0; }
 
   // Each process takes every size()-th batch.
   ConfusionMatrix validate() {
@@ -515,7 +518,11 @@ class Trainer {
   std::optional<SampleCache> train_, val_;
   int parts_ = 1, first_epoch_ = 0, epochs_run_ = 0;
   std::uint64_t samples_ = 0;
-  double train_s_ = 0, wait_s_ = 0, validation_sum_s_ = 0, left_s_ = 0;
+  double train_s_ = 0, wait_s_ = 0, left_s_ = 0;
+  static constexpr std::uint64_t kWarmUp = 5;
+  static constexpr double kLately = 20;  // batches
+  std::uint64_t batches_run_ = 0;
+  double batch_s_ = 0, validation_s_ = 0;  // of one batch lately, of the last validation
   TrainReport report_;
 };
 
