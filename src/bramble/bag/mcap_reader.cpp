@@ -224,20 +224,28 @@ class McapReader final : public StorageReader {
       if (open && !open->indexed) note_damage([&] { index_chunk(*open); });
       open.reset();
     };
+    // A kill may leave a chunk with the indexes of some of its channels only.
+    const auto finish_last_chunk = [&] {
+      if (open && open->indexed) {
+        forget(*open);
+        open->indexed = false;
+      }
+      finish_chunk();
+    };
     bool ended = false;
     while (!ended) {
       if (at == size_) {
-        finish_chunk();
+        finish_last_chunk();
         fail("the file has no end: its recorder was killed or is still at work");
       }
       if (size_ - at < mcap::kRecordHead) {
-        finish_chunk();
+        finish_last_chunk();
         fail("the last record is cut");
       }
       const auto [opcode, length] = record_head(at);
       const std::uint64_t content = at + mcap::kRecordHead;
       if (length > size_ - content) {
-        finish_chunk();
+        finish_last_chunk();
         if (opcode == mcap::kChunk) note_damage([&] { index_torn_chunk(content); });
         fail("the last record is cut at {} of {} bytes", size_ - content, length);
       }
@@ -349,6 +357,15 @@ class McapReader final : public StorageReader {
       add(channel, time, chunk.at, entries.u64());
     }
     chunk.indexed = true;
+  }
+
+  // Takes back what an index told of a chunk.
+  void forget(const ChunkPlace& chunk) {
+    std::erase_if(entries_, [&](const Entry& entry) {
+      if (entry.chunk != chunk.at) return false;
+      --channels_.at(entry.channel).topic.message_count;
+      return true;
+    });
   }
 
   // What stands before a chunk's records.
