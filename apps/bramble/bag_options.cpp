@@ -10,6 +10,11 @@ void add_bag_options(CLI::App& cmd, BagOptions& options) {
   cmd.add_option("-s,--storage", options.storage, "how the bag is stored")
       ->check(CLI::IsMember({"sqlite3", "mcap"}))
       ->capture_default_str();
+  cmd.add_option(
+         "--storage-preset-profile", options.storage_preset,
+         "sqlite3: resilient (default; others can read meanwhile, a power cut damages nothing) or none (twice as "
+         "fast). A kill loses nothing that is written with either")
+      ->check(CLI::IsMember({"none", "resilient"}));
   cmd.add_option("--compression-format", options.compression, "compress the bag (lz4: chunks of mcap)")
       ->check(CLI::IsMember({"zstd", "lz4"}));
   cmd.add_option("--compression-mode", options.compression_mode,

@@ -22,7 +22,7 @@ BATCHES = ["--report-written", "--max-cache-size", "20000", "-b", "200000", "-q"
 
 def drive(checks, bag, storage):
     """The simulation into a bag: many small messages."""
-    return ["record", "-o", bag, "--source", "sim:tiny", "--frames", 300, *TOPICS, "-s", storage, *BATCHES]
+    return ["record", "-o", bag, "--source", "sim:tiny", "--frames", 300, *TOPICS, *storage, *BATCHES]
 
 
 def copy(checks, bag, storage):
@@ -31,7 +31,7 @@ def copy(checks, bag, storage):
     if not source.exists():
         checks.run("record", "-o", source, "--source", "sim:tiny", "--frames", 150, "--size", "96x64", "--quality", "preview", *TOPICS,
                    "/carla/hero/rgb_front/image", "/carla/hero/semantic_segmentation_front/image")
-    return ["bag", "convert", source, "-o", bag, "-s", storage, *BATCHES]
+    return ["bag", "convert", source, "-o", bag, *storage, *BATCHES]
 
 
 def listing(checks, bag):
@@ -57,12 +57,12 @@ class Recording:
         self.killed = self.process.wait() == -signal.SIGKILL
 
 
-def kill(checks, storage):
+def kill(checks, name, storage):
     moments = random.Random(6)
     killed = 0
     shares = []
     for recorder in (drive, copy):
-        bag = checks.work / f"{recorder.__name__}_{storage}"
+        bag = checks.work / f"{recorder.__name__}_{name}"
         whole = Recording(checks, bag, recorder(checks, bag, storage))
         assert whole.process.returncode == 0, whole.errors
         expected = listing(checks, bag)  # the same each time, and in the order in which it is written
@@ -75,22 +75,26 @@ def kill(checks, storage):
             killed += recording.killed
             checks.run("bag", "reindex", bag)
             rescued = listing(checks, bag)
-            where = f"{storage}, {recorder.__name__}, kill {number} after {recording.acknowledged} messages"
+            where = f"{name}, {recorder.__name__}, kill {number} after {recording.acknowledged} messages"
             assert rescued == expected[:len(rescued)], f"{where}: not what was recorded"
             assert len(rescued) >= recording.acknowledged, f"{where}: {len(rescued)} are there"
             assert "whole" in checks.run("bag", "check", bag).stdout, where
             shares.append(len(rescued) / len(expected))
-    print(f"{storage}: {killed} of {len(shares)} recorders killed with {min(shares):.0%} to {max(shares):.0%} of their messages written; "
+    print(f"{name}: {killed} of {len(shares)} recorders killed with {min(shares):.0%} to {max(shares):.0%} of their messages written; "
           "every acknowledged message is there")
     assert killed >= 0.6 * len(shares), "most were done before they were killed"
 
 
 def test_sqlite3(checks):
-    kill(checks, "sqlite3")
+    kill(checks, "sqlite3", ["-s", "sqlite3"])
+
+
+def test_sqlite3_with_a_rollback_journal(checks):
+    kill(checks, "sqlite3_none", ["-s", "sqlite3", "--storage-preset-profile", "none"])
 
 
 def test_mcap(checks):
-    kill(checks, "mcap")
+    kill(checks, "mcap", ["-s", "mcap"])
 
 
 if __name__ == "__main__":

@@ -146,9 +146,15 @@ void read_plain(const fs::path& file, const std::vector<Message>& messages) {
   ::close(handle);
 }
 
-void write_bag(const fs::path& folder, const std::string& storage, const std::vector<Message>& messages) {
+// What is measured, and how its figures are called.
+struct Storage {
+  std::string name, plugin, preset;
+};
+
+void write_bag(const fs::path& folder, const Storage& storage, const std::vector<Message>& messages) {
   BagOptions options;
-  options.storage = storage;
+  options.storage = storage.plugin;
+  options.storage_preset = storage.preset;
   BagWriter writer(folder, options);
   for (const Message& message : messages) writer.write(message);
   writer.close();
@@ -226,7 +232,8 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
     const auto [at, fresh] = best_s.try_emplace(what, seconds);
     if (!fresh) at->second = std::min(at->second, seconds);
   };
-  const std::vector<std::string> storages = {"sqlite3", "mcap"};
+  const std::vector<Storage> storages = {
+      {"sqlite3", "sqlite3", "none"}, {"sqlite3_resilient", "sqlite3", "resilient"}, {"mcap", "mcap", "none"}};
   for (int round = 0; round < options.rounds; ++round) {
     const fs::path plain = scratch / "plain";
     fs::remove(plain);
@@ -235,15 +242,15 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
     const fs::path rows = scratch / "rows.db3";
     fs::remove(rows);
     measure("sqlite3_as_rosbag2_write", [&] { write_as_rosbag2(rows, messages); });
-    for (const std::string& storage : storages) {
-      const fs::path bag = scratch / storage;
+    for (const Storage& storage : storages) {
+      const fs::path bag = scratch / storage.name;
       fs::remove_all(bag);
-      measure(storage + "_write", [&] { write_bag(bag, storage, messages); });
-      measure(storage + "_read", [&] { read_bag(bag, messages.size()); });
-      const fs::path small_bag = scratch / (storage + "_small");
+      measure(storage.name + "_write", [&] { write_bag(bag, storage, messages); });
+      measure(storage.name + "_read", [&] { read_bag(bag, messages.size()); });
+      const fs::path small_bag = scratch / (storage.name + "_small");
       fs::remove_all(small_bag);
-      measure(storage + "_small_write", [&] { write_bag(small_bag, storage, small); });
-      measure(storage + "_small_read", [&] { read_bag(small_bag, small.size()); });
+      measure(storage.name + "_small_write", [&] { write_bag(small_bag, storage, small); });
+      measure(storage.name + "_small_read", [&] { read_bag(small_bag, small.size()); });
     }
   }
   const auto mb_per_s = [&](double seconds) { return static_cast<double>(bytes) * 1e-6 / seconds; };
@@ -254,12 +261,12 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
     out[what + (is_small ? "_messages_per_s" : "_mb_per_s")] = is_small ? messages_per_s(seconds) : mb_per_s(seconds);
   }
   out["sqlite3_write_over_rosbag2_settings"] = best_s["sqlite3_as_rosbag2_write"] / best_s["sqlite3_write"];
-  for (const std::string& storage : storages) {
+  for (const auto& [storage, plugin, preset] : storages) {
     out[storage + "_write_ratio"] = best_s["write2"] / best_s[storage + "_write"];
     out[storage + "_read_ratio"] = best_s["read2"] / best_s[storage + "_read"];
-    const auto beside = [&](const std::string& workload, std::uint64_t payload, const std::string& unit,
-                            const auto& rate) {
-      const std::string ours = storage + workload;
+    const auto beside = [&, name = storage](const std::string& workload, std::uint64_t payload, const std::string& unit,
+                                            const auto& rate) {
+      const std::string ours = name + workload;
       const nlohmann::json peer = rosbags_seconds(options, scratch, scratch / ours, payload);
       for (const std::string what : {"write", "read"}) {
         const double seconds = peer.value(what + "_s", 0.0);

@@ -11,6 +11,7 @@
 #include "bramble/bag/bag_check.hpp"
 #include "bramble/bag/bag_reader.hpp"
 #include "bramble/bag/bag_writer.hpp"
+#include "bramble/bag/reindex.hpp"
 #include "bramble/bag/sqlite.hpp"
 #include "bramble/bag/zstd.hpp"
 #include "bramble/core/error.hpp"
@@ -226,6 +227,103 @@ TEST_F(BagDamageTest, ReadingDoesNotFoldInTheLog) {
   }
   EXPECT_EQ(read_file(bag / "bag_0.db3"), before);
   EXPECT_EQ(read_file(bag / "bag_0.db3-wal"), log);
+}
+
+// A recorder with a rollback journal, killed when half of a transaction is in the file. Returns how many messages were
+// committed before.
+std::size_t kill_half_way(const fs::path& bag) {
+  const fs::path said = bag.string() + ".committed";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    BagOptions options;
+    options.storage_preset = "none";
+    options.commit_bytes = 3'000'000;  // more than the cache of a transaction holds
+    std::uint64_t committed = 0;
+    options.on_commit = [&](std::uint64_t count) { committed = count; };
+    BagWriter writer(bag, options);
+    for (int i = 0; i < 600; ++i) writer.write(picture(i));
+    write_file_atomically(said, std::to_string(committed));
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  return std::stoul(read_text_file(said));
+}
+
+TEST_F(BagDamageTest, AHalfWrittenTransactionIsRolledBack) {
+  const auto bag = folder_ / "bag";
+  const std::size_t committed = kill_half_way(bag);
+  ASSERT_GT(committed, 200u);
+  ASSERT_LT(committed, 600u);
+  ASSERT_NE(read_file(bag / "bag_0.db3-journal").at(0), 0) << "nothing was to be rolled back";
+  {
+    BagReader reader(bag);
+    EXPECT_EQ(indices_of(reader).size(), committed);
+  }
+  reindex_bag(bag, "humble", [](const std::string&) {});
+  EXPECT_FALSE(fs::exists(bag / "bag_0.db3-journal"));
+  EXPECT_EQ(check_bag(bag).message_count, committed);
+  EXPECT_TRUE(check_bag(bag).problems.empty());
+}
+
+TEST_F(BagDamageTest, RollingBackNeedsAWritableFolder) {
+  const auto bag = folder_ / "bag";
+  kill_half_way(bag);
+  fs::permissions(bag / "bag_0.db3", fs::perms(0444));
+  fs::permissions(bag / "bag_0.db3-journal", fs::perms(0444));
+  fs::permissions(bag, fs::perms(0555));
+  fs::permissions(folder_, fs::perms(0777));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (::getuid() == 0 && ::setuid(kNobody) != 0) ::_exit(1);  // root may write anywhere
+    write_file_atomically(folder_ / "said", error_of([&] { BagReader reader(bag); }));
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  const auto said = read_text_file(folder_ / "said");
+  EXPECT_NE(said.find("bag_0.db3: a recorder was killed"), std::string::npos) << said;
+  EXPECT_NE(said.find("copy the bag to one"), std::string::npos) << said;
+  fs::permissions(bag, fs::perms(0755));
+}
+
+// With a log others read while it is recorded; with a rollback journal they are told why not.
+TEST_F(BagDamageTest, ReadingWhileItIsRecorded) {
+  for (const std::string preset : {"resilient", "none"}) {
+    BagOptions options;
+    options.storage_preset = preset;
+    options.commit_bytes = 1;
+    BagWriter writer(folder_ / preset, options);
+    for (int i = 0; i < 5; ++i) writer.write(picture(i));
+    const auto said = error_of([&] {
+      BagReader reader(folder_ / preset);
+      EXPECT_EQ(indices_of(reader).size(), 5u);
+    });
+    if (preset == "none")
+      EXPECT_NE(said.find("it is being recorded"), std::string::npos) << said;
+    else
+      EXPECT_EQ(said, "no error");
+    writer.close();
+    BagReader reader(folder_ / preset);
+    EXPECT_EQ(indices_of(reader).size(), 5u);
+    std::size_t files = 0;
+    for (const auto& entry : fs::directory_iterator(folder_ / preset)) files += entry.is_regular_file() ? 1 : 0;
+    EXPECT_EQ(files, 2u) << "the database and metadata.yaml";
+  }
+  EXPECT_EQ(read_file(folder_ / "none/none_0.db3").size(), read_file(folder_ / "resilient/resilient_0.db3").size());
+}
+
+TEST_F(BagDamageTest, UnknownPresetsAreRefused) {
+  BagOptions options;
+  options.storage_preset = "fast";
+  EXPECT_NE(error_of([&] { BagWriter writer(folder_ / "bag", options); }).find("no storage preset 'fast'"),
+            std::string::npos);
+  options.storage_preset = "resilient";
+  options.storage = "mcap";
+  EXPECT_NE(error_of([&] { BagWriter writer(folder_ / "bag", options); }).find("mcap bags have no storage preset"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "bag"));
 }
 
 // Rows come in order of stamp, then of writing, whatever the order they were written in, with the index or without.

@@ -43,6 +43,11 @@ struct BagWriter::Impl {
       fail("bags are stored as sqlite3 or mcap, not as '{}'", options.storage);
     if (options.compression != "" && options.compression != "zstd" && options.compression != "lz4")
       fail("bags are not compressed as '{}'; zstd and lz4 are what there is", options.compression);
+    if (options.storage_preset.empty()) options.storage_preset = options.storage == "mcap" ? "none" : "resilient";
+    if (options.storage_preset != "none" && (options.storage_preset != "resilient" || options.storage == "mcap"))
+      fail("{} bags have no storage preset '{}'; {}", options.storage, options.storage_preset,
+           options.storage == "mcap" ? "what is written of them survives a kill anyway"
+                                     : "there are resilient and none");
     const std::string own = options.storage == "mcap" ? "chunk" : "message";
     if (options.compression.empty())
       options.compression_mode.clear();
@@ -77,7 +82,7 @@ struct BagWriter::Impl {
     while (fs::exists(folder / file_name(files)) || fs::exists(folder / (file_name(files) + ".zstd"))) ++files;
     if (files == 0) return;
     // The last one of those that are not packed, or that were the last to be begun.
-    for (const char* suffix : {"", "-wal", "-shm", ".zstd", ".zstd.partial"})
+    for (const char* suffix : {"", "-wal", "-shm", "-journal", ".zstd", ".zstd.partial"})
       fs::remove(folder / (file_name(files - 1) + suffix));
     for (std::size_t i = 0; i + 1 < files; ++i) {
       if (!packed.empty()) fs::remove(folder / file_name(i));  // a kill between packing and removing
@@ -100,7 +105,8 @@ struct BagWriter::Impl {
           create_mcap_file(file, options.ros_distro,
                            mcap::compression_named(options.compression_mode == "chunk" ? options.compression : ""));
     else
-      storage = create_sqlite_file(file, options.ros_distro);
+      storage = create_sqlite_file(file, options.ros_distro,
+                                   options.storage_preset == "none" ? SqliteJournal::kRollback : SqliteJournal::kLog);
     for (const BagTopic& topic : metadata.topics) storage->add_topic(topic.info);
   }
 

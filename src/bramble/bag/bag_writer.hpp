@@ -12,7 +12,10 @@ struct BagOptions {
   /// Layout to write: humble (metadata 5, database schema 3; read by Humble and all later) or jazzy (9 and 4).
   std::string ros_distro = "humble";
   std::string storage = "sqlite3";  ///< or mcap
-  std::string compression;          ///< none, «zstd», or «lz4» (chunks of MCAP only)
+  /// How SQLite keeps its file whole meanwhile (rosbag2's --storage-preset-profile): «resilient», the default, or
+  /// «none», faster; sqlite_storage.hpp says what each means. mcap has «none» only.
+  std::string storage_preset;
+  std::string compression;  ///< none, «zstd», or «lz4» (chunks of MCAP only)
   /// What is compressed: «chunk» (of MCAP, in the file's own way), «message» (of sqlite3) or «file» (each when it is
   /// whole, as .zstd; what a kill leaves of the last one is plain). Empty: chunk or message, as the storage has it.
   std::string compression_mode;
@@ -31,10 +34,9 @@ struct BagOptions {
 };
 
 /// Writes a rosbag2 folder: NAME/NAME_0.db3 or .mcap (NAME_1.db3, …) and NAME/metadata.yaml, as `ros2 bag
-/// record -s sqlite3`. While recording, the database is in WAL mode, so that a killed recorder loses at most the last
-/// uncommitted batch (rosbag2's own default loses the file); close() folds the log into the one .db3 file. The same
-/// messages give the same bytes. Topics may be added on another thread than messages are written. Layouts: rosbag2's
-/// sqlite storage plug-in and metadata_io, Humble and Jazzy.
+/// record -s sqlite3`. A killed recorder loses at most the last uncommitted batch (rosbag2's own default loses the
+/// file). The same messages give the same bytes. Topics may be added on another thread than messages are written.
+/// Layouts: rosbag2's sqlite storage plug-in and metadata_io, Humble and Jazzy.
 class BagWriter final : public Sink {
  public:
   /// Throws Error when the folder exists already or cannot be made.

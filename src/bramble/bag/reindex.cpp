@@ -39,7 +39,7 @@ void write_anew(const fs::path& file, const std::string& ros_distro) {
   const bool packed_messages = content.compression_mode == "message";
   auto writer = file.extension() == ".mcap"
                     ? create_mcap_file(mended, ros_distro, mcap::compression_named(content.compression_format))
-                    : create_sqlite_file(mended, ros_distro);
+                    : create_sqlite_file(mended, ros_distro, SqliteJournal::kLog);
   BagMetadata written;
   written.version = ros_distro == "jazzy" ? 9 : 5;
   written.ros_distro = ros_distro;

@@ -1,6 +1,7 @@
 #include "bramble/bag/sqlite.hpp"
 
 #include <cctype>
+#include <fstream>
 
 #include "bramble/core/error.hpp"
 
@@ -15,6 +16,12 @@ std::string file_uri(const std::filesystem::path& file) {
     uri += std::isalnum(c) || c == '/' || c == '-' || c == '_' || c == '.' ? std::string(1, static_cast<char>(c))
                                                                            : fmt::format("%{:02X}", c);
   return uri;
+}
+
+// Whether a rollback journal lies beside a database (an ended one is empty or begins with zeros).
+bool journal_waits(const std::filesystem::path& file) {
+  std::ifstream in(file.string() + "-journal", std::ios::binary);
+  return in.peek() > 0;
 }
 
 }  // namespace
@@ -36,9 +43,32 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
     return;
   }
   open(file.string(), SQLITE_OPEN_READONLY);
+  const auto look = [&] {
+    return sqlite3_exec(handle_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr);
+  };
+  int status = look();
+  // What a killed writer left half-written must be rolled back before anyone can read, and only a writer can do that.
+  if (status == SQLITE_READONLY || (status == SQLITE_CANTOPEN && journal_waits(file))) {
+    try {
+      open(file.string(), SQLITE_OPEN_READWRITE);
+      if (look() != SQLITE_OK) fail_now("open");
+    } catch (const Error&) {
+      fail(
+          "cannot open {}: a recorder was killed, and what its journal {}-journal says can only be done where the "
+          "folder is writable; copy the bag to one",
+          file.string(), file.string());
+    }
+    open(file.string(), SQLITE_OPEN_READONLY);
+    status = look();
+  }
+  if (status == SQLITE_BUSY)
+    fail(
+        "cannot read {}: it is being recorded, and its recorder lets nobody read before it ends (storage preset "
+        "«none»)",
+        file.string());
   // A database in WAL mode wants to make its shared-memory file; in a read-only place without a log, read as it is.
   const auto log = file.string() + "-wal";
-  if (sqlite3_exec(handle_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) == SQLITE_CANTOPEN) {
+  if (status == SQLITE_CANTOPEN) {
     std::error_code error;
     if (std::filesystem::exists(log, error) && std::filesystem::file_size(log, error) > 0)
       fail(

@@ -18,7 +18,7 @@ class SqliteDatabase {
   enum class Mode {
     kCreate,   ///< write a new file
     kWrite,    ///< change one that is there
-    kRead,     ///< read; never changes the file, nor folds in the log of a killed writer
+    kRead,     ///< read; does not fold in the log of a killed writer, but rolls back a transaction it left half-written
     kRecover,  ///< as kRead, and a file that is shorter than its header says is opened too
   };
   SqliteDatabase(const std::filesystem::path& file, Mode mode);
