@@ -72,12 +72,13 @@ if(BRAMBLE_LEARNING)
                       "makes them slower. Install them beside PyTorch: pip install nvidia-cuda-crt")
     endif()
     # NCCL, with which c10d joins processes on GPUs: the wheel that PyTorch itself asks for, in that very version, holds
-    # its header. c10d's own also wants libcu++ (nv/target).
+    # its header. c10d's own also wants libcu++ (nv/target) and cuSPARSE's.
     find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${BRAMBLE_TORCH_DIR}/../nvidia/nccl/include" NO_DEFAULT_PATH)
-    if(BRAMBLE_HAS_CUDA_HEADERS AND NCCL_INCLUDE_DIR AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/nv/target")
+    if(BRAMBLE_HAS_CUDA_HEADERS AND NCCL_INCLUDE_DIR AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/nv/target"
+       AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/cusparse.h")
       set(BRAMBLE_HAS_NCCL ON)
     elseif(torch_cuda_libs)
-      message(WARNING "No headers for NCCL (nccl.h, nv/target): only one process trains on GPUs. Install them beside "
+      message(WARNING "No headers for NCCL (nccl.h, nv/target, cusparse.h): only one process trains on GPUs. Install them beside "
                       "PyTorch: pip install nvidia-cuda-crt nvidia-cuda-cccl")
     endif()
   else()
