@@ -57,9 +57,19 @@ Shape shape_of(const torch::Tensor& x) { return {x.size(0), x.size(1), x.size(2)
 // the picture's are 0.
 template <std::int64_t kBlock>
 void pack(const float* from, std::int64_t count, std::int64_t channels, std::int64_t c, float* block) {
-  const std::int64_t used = std::min(kBlock, channels - c);
-  if (used < kBlock) std::fill_n(block, count * kBlock, 0.0F);
-  for (std::int64_t i = 0; i < count; ++i) std::copy_n(from + i * channels + c, used, block + i * kBlock);
+  constexpr std::int64_t kLanes = kBlock / kLane, kAhead = 12;  // pixels, until the memory has answered
+  const std::int64_t used = std::min(kLanes, (channels - c) / kLane);
+  from += c;
+  if (used == kLanes) {  // a call of memmove for every pixel takes as long as the copy
+    for (std::int64_t i = 0; i < count; ++i, from += channels, block += kBlock) {
+      for (std::int64_t k = 0; k < kBlock; k += 16) __builtin_prefetch(from + kAhead * channels + k);
+      for (std::int64_t k = 0; k < kBlock; k += kLane) store(block + k, load(from + k));
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i, from += channels, block += kBlock)
+    for (std::int64_t lane = 0; lane < kLanes; ++lane)
+      store(block + lane * kLane, lane < used ? load(from + lane * kLane) : Lane{});
 }
 
 // to(n, y, x, c) = Σ from(n, row.from, column.from, c) · weight(row.kernel, column.kernel, c): both the convolution
@@ -96,7 +106,9 @@ void gather(const float* from, Shape in, const float* weight, std::int64_t kerne
               for (int i = 0; i < kLanes; ++i) sum[i] += load(a + i * kLane) * load(b + i * kLane);
             }
           float* const target = to + ((n * out.height + y) * out.width + x) * out.channels + c;
-          for (std::int64_t i = 0; i < used; ++i) store(target + i * kLane, sum[i]);
+          // Each lane by itself: a loop to `used` would become a call of memcpy, and take the sums out of registers.
+          for (int i = 0; i < kLanes; ++i)
+            if (i < used) store(target + i * kLane, sum[i]);
         }
     }
   });

@@ -168,6 +168,7 @@ nlohmann::json bench_train(const TrainBenchOptions& wanted) {
                             {"samples_per_s", options.batch / step_s},
                             {"peer", nullptr},
                             {"ratio", nullptr},
+                            {"ratio_default_layout", nullptr},
                             {"note", ""}};
   if (!measured.is_object() || !measured.contains("nhwc_s")) {
     figures["note"] =
@@ -186,6 +187,7 @@ nlohmann::json bench_train(const TrainBenchOptions& wanted) {
                      {"nchw_samples_per_s", nchw},
                      {"loss_difference", difference}};
   figures["ratio"] = options.batch / step_s / std::max(nhwc, nchw);
+  figures["ratio_default_layout"] = options.batch / step_s / nchw;
   return figures;
 }
 

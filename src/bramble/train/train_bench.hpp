@@ -24,9 +24,10 @@ struct TrainBenchOptions {
 /// beside Python's PyTorch in eager mode on the same network, weights and batch with as many threads. Ours is measured
 /// before and after the peer, so that both see the same machine. Keys: samples_per_s and step_ms (median step),
 /// threads, device, precision, recorded, width, height, batch, steps; peer {version, nhwc_samples_per_s,
-/// nchw_samples_per_s, loss_difference} or null; ratio = ours beside the faster layout of the peer, or null; note says
-/// why there is none. loss_difference is that of the batch's loss in evaluation mode, relative: it shows that both
-/// sides hold the same network. Throws Error when they do not (above 0.1 %).
+/// nchw_samples_per_s, loss_difference} or null; ratio = ours beside the faster layout of the peer, or null;
+/// ratio_default_layout = beside the one that PyTorch takes unless told otherwise (NCHW); note says why there is none.
+/// loss_difference is that of the batch's loss in evaluation mode, relative: it shows that both sides hold the same
+/// network. Throws Error when they do not (above 0.1 %).
 nlohmann::json bench_train(const TrainBenchOptions& options);
 
 }  // namespace bramble
