@@ -78,8 +78,8 @@ if(BRAMBLE_LEARNING)
        AND EXISTS "${CUDA_RUNTIME_INCLUDE_DIR}/cusparse.h")
       set(BRAMBLE_HAS_NCCL ON)
     elseif(torch_cuda_libs)
-      message(WARNING "No headers for NCCL (nccl.h, nv/target, cusparse.h): only one process trains on GPUs. Install them beside "
-                      "PyTorch: pip install nvidia-cuda-crt nvidia-cuda-cccl")
+      message(WARNING "No headers for NCCL (nccl.h, nv/target, cusparse.h): only one process trains on GPUs. Install "
+                      "them beside PyTorch: pip install nvidia-cuda-crt nvidia-cuda-cccl")
     endif()
   else()
     find_package(Torch REQUIRED)

@@ -345,7 +345,7 @@ def test_bench_measures_all_three(checks):
         return checks.skip("bench bag: no bench command in this build")
     assert done.returncode == 0, done.stderr
     bench = json.loads(figures.read_text())
-    for storage in ("sqlite3", "sqlite3_resilient", "mcap"):
+    for storage in ("sqlite3", "sqlite3_none", "mcap"):
         for what in ("write", "read"):
             assert bench[f"{storage}_{what}_mb_per_s"] > 0 and bench[f"{storage}_{what}_ratio"] > 0
             assert bench[f"{storage}_over_rosbags_{what}"] is not None, bench.get("note")

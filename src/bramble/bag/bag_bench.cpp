@@ -233,7 +233,7 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
     if (!fresh) at->second = std::min(at->second, seconds);
   };
   const std::vector<Storage> storages = {
-      {"sqlite3", "sqlite3", "none"}, {"sqlite3_resilient", "sqlite3", "resilient"}, {"mcap", "mcap", "none"}};
+      {"sqlite3", "sqlite3", "resilient"}, {"sqlite3_none", "sqlite3", "none"}, {"mcap", "mcap", "none"}};
   for (int round = 0; round < options.rounds; ++round) {
     const fs::path plain = scratch / "plain";
     fs::remove(plain);
@@ -260,7 +260,8 @@ nlohmann::json bench_bag(const BagBenchOptions& options) {
     const bool is_small = what.find("_small_") != std::string::npos;
     out[what + (is_small ? "_messages_per_s" : "_mb_per_s")] = is_small ? messages_per_s(seconds) : mb_per_s(seconds);
   }
-  out["sqlite3_write_over_rosbag2_settings"] = best_s["sqlite3_as_rosbag2_write"] / best_s["sqlite3_write"];
+  for (const std::string name : {"sqlite3", "sqlite3_none"})
+    out[name + "_write_over_rosbag2_settings"] = best_s["sqlite3_as_rosbag2_write"] / best_s[name + "_write"];
   for (const auto& [storage, plugin, preset] : storages) {
     out[storage + "_write_ratio"] = best_s["write2"] / best_s[storage + "_write"];
     out[storage + "_read_ratio"] = best_s["read2"] / best_s[storage + "_read"];

@@ -46,7 +46,7 @@ struct BagWriter::Impl {
     if (options.storage_preset.empty()) options.storage_preset = options.storage == "mcap" ? "none" : "resilient";
     if (options.storage_preset != "none" && (options.storage_preset != "resilient" || options.storage == "mcap"))
       fail("{} bags have no storage preset '{}'; {}", options.storage, options.storage_preset,
-           options.storage == "mcap" ? "what is written of them survives a kill anyway"
+           options.storage == "mcap" ? "leave it out: a kill takes nothing that is written of them"
                                      : "there are resilient and none");
     const std::string own = options.storage == "mcap" ? "chunk" : "message";
     if (options.compression.empty())
