@@ -225,8 +225,9 @@ def test_drives_by_keyboard_gamepad_and_touch(checks):
         page.evaluate("""navigator.getGamepads = () => [null, {connected: true, id: 'Test pad', axes: [0.75, 0],
             buttons: Array.from({length: 17}, (_, i) => ({pressed: i === 7, value: i === 7 ? 0.5 : 0}))}]""")
         until(lambda: controls(mark) and controls(mark)[-1]["throttle"] == 0.5 and controls(mark)[-1]["steer"] == 0.75, "the gamepad")
-        page.evaluate("navigator.getGamepads = () => []")
         page.wait("document.querySelector('.sidebar').textContent.includes('Test pad')")
+        page.evaluate("navigator.getGamepads = () => []")
+        page.wait("!document.querySelector('.sidebar').textContent.includes('Test pad')")
         # Touch: a thumb on the button over the picture.
         page.resize(820, 1180, touch=True)
         box = page.wait("(() => { const box = document.querySelector('.touch-pad .hold.up').getBoundingClientRect(); return box.width > 40 && [box.x + box.width / 2, box.y + box.height / 2]; })()")
