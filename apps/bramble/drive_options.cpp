@@ -30,8 +30,9 @@ void add_drive_options(CLI::App& cmd, DriveOptions& options) {
   cmd.add_option("--frames", options.simulation.frames, "how many frames of 50 ms")->check(CLI::PositiveNumber);
   cmd.add_option("--size", options.size, "picture size of every camera, for example 512x384 (default: the rig's)");
   cmd.add_option("--quality", options.simulation.quality,
-                 "of RGB cameras: preview (1 ray a pixel), standard (4), reference (64) (default: the rig's)")
-      ->check(CLI::IsMember({"preview", "standard", "reference"}));
+                 "of RGB cameras: draft (a ray for four pixels, of labels too), preview (1 ray a pixel), standard (4), "
+                 "reference (64) (default: the rig's)")
+      ->check(CLI::IsMember({"draft", "preview", "standard", "reference"}));
   cmd.add_option("--sensor-every", options.simulation.sensor_every, "cameras and LiDARs deliver in every n-th frame")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

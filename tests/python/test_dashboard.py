@@ -469,7 +469,7 @@ def test_realtime_says_what_it_leaves_out(checks):
         client = FoxgloveClient(port)
         client.subscribe("/bramble/status", RGB + "/compressed", "/clock")
         status = client.status_until(lambda s: s["skipped"] > 20)
-        status = client.status_until(lambda s: s["quality"] == "preview")
+        status = client.status_until(lambda s: s["quality"] == "draft")
         assert status["notice"], status
         client.wait_for(RGB + "/compressed", 3)  # something is seen all the same
         for _ in range(100):  # the log is written once a second

@@ -120,11 +120,11 @@ void CameraModel::check(const std::string& who) const {
 
 bool CameraModel::same_rays(const CameraModel& other) const {
   return width == other.width && height == other.height && fov_rad == other.fov_rad && projection == other.projection &&
-         distortion == other.distortion;
+         distortion == other.distortion && ray_spacing == other.ray_spacing;
 }
 
 bool set_quality(const std::string& name, CameraModel& camera) {
-  if (name == "preview")
+  if (name == "draft" || name == "preview")
     camera.samples_per_axis = 1;
   else if (name == "standard")
     camera.samples_per_axis = 2;
@@ -133,6 +133,7 @@ bool set_quality(const std::string& name, CameraModel& camera) {
   else
     return false;
   camera.traced_sky_light = camera.samples_per_axis > 1;
+  camera.ray_spacing = name == "draft" ? 2 : 1;
   return true;
 }
 

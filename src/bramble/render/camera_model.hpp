@@ -24,6 +24,9 @@ struct CameraModel {
   std::array<double, 5> distortion{};
   int samples_per_axis = 1;  ///< RGB is the mean of n x n rays a pixel; annotations always come from the pixel's centre
   bool traced_sky_light = false;  ///< sky light and one bounce by a ray a sample, not by the surface's estimate
+  /// Pixels per side that share their rays: colour is interpolated between the rays, annotations are the nearest ray's.
+  /// 1 where width or height is no multiple of it.
+  int ray_spacing = 1;
 
   double focal_px() const;
   bool distorted() const { return distortion != std::array<double, 5>{}; }
@@ -36,8 +39,9 @@ struct CameraModel {
   bool same_rays(const CameraModel& other) const;
 };
 
-/// Quality by name: preview, standard, reference are 1, 4 and 64 samples a pixel, the latter two with traced sky light.
-/// Sets samples_per_axis and traced_sky_light; false when there is no such quality.
+/// Quality by name: draft is a sample for four pixels, preview, standard, reference are 1, 4 and 64 samples a pixel,
+/// the latter two with traced sky light. Sets samples_per_axis, traced_sky_light and ray_spacing; false when there is
+/// no such quality.
 bool set_quality(const std::string& name, CameraModel& camera);
 
 }  // namespace bramble

@@ -91,6 +91,10 @@ TEST(CameraModel, QualityByName) {
   ASSERT_TRUE(set_quality("preview", camera));
   EXPECT_EQ(camera.samples_per_axis, 1);
   EXPECT_FALSE(camera.traced_sky_light);
+  EXPECT_EQ(camera.ray_spacing, 1);
+  ASSERT_TRUE(set_quality("draft", camera));
+  EXPECT_EQ(camera.samples_per_axis, 1);
+  EXPECT_EQ(camera.ray_spacing, 2);
   EXPECT_FALSE(set_quality("best", camera));
 }
 

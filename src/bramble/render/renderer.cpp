@@ -13,6 +13,7 @@
 #include "bramble/render/precipitation.hpp"
 #include "bramble/render/render_bench.hpp"
 #include "bramble/render/scene.hpp"
+#include "bramble/render/shared_rays.hpp"
 #include "bramble/render/sky_dome.hpp"
 #include "bramble/render/tracer.hpp"
 
@@ -52,6 +53,7 @@ struct Renderer::Impl {
   mutable ActorScene actors;  // poses of the frame in work
   mutable LidarScanner scanner;
   mutable ImageF32 display, blurred, blur_flow;  // work space of camera effects
+  mutable CameraFrame shared;                    // a pixel a ray, where pixels share rays
   ClassId sky_class = kIgnoreId;
 
   struct View {
@@ -308,9 +310,28 @@ struct Renderer::Impl {
             (v - static_cast<float>(seen_at->y())) / static_cast<float>(view.camera.height)};
   }
 
+  // With a ray for every pixel, or for all of a block.
   void render(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actor_list, CameraFrame& frame,
               const FrameRequest& request, RayLog* log) const {
     camera.check("render");
+    const int spacing = camera.ray_spacing;
+    if (spacing <= 1 || camera.width % spacing != 0 || camera.height % spacing != 0)
+      return render_rays(camera, X_MC, actor_list, frame, request, log);
+    CameraModel coarse = camera;
+    coarse.width /= spacing;
+    coarse.height /= spacing;
+    render_rays(coarse, X_MC, actor_list, shared, request, log);
+    interpolate_rays(shared.bgra, spacing, frame.bgra);
+    repeat_rays(shared.semantic, spacing, frame.semantic);
+    repeat_rays(shared.instance, spacing, frame.instance);
+    repeat_rays(shared.depth_m, spacing, frame.depth_m);
+    repeat_rays(shared.normal, spacing, frame.normal);
+    repeat_rays(shared.flow, spacing, frame.flow);
+    repeat_rays(shared.coverage, spacing, frame.coverage);
+  }
+
+  void render_rays(const CameraModel& camera, const Pose& X_MC, const std::vector<Actor>& actor_list,
+                   CameraFrame& frame, const FrameRequest& request, RayLog* log) const {
     const auto fit = [&](auto& image, int channels) {
       if (image.width != camera.width || image.height != camera.height || image.channels != channels)
         image = std::remove_reference_t<decltype(image)>(camera.width, camera.height, channels);

@@ -334,6 +334,39 @@ TEST(Renderer, MoreSamplesSmoothThePictureAndLeaveTheLabels) {
   EXPECT_GT(between(nine), between(one) + 20);
 }
 
+TEST(Renderer, PixelsThatShareARayHaveItsLabels) {
+  const World world = busy_world();
+  CameraModel camera = small_camera();
+  const Pose X_MC = look({0, 0, 2}, {1, 0.2, -0.1});
+  CameraModel coarse = camera;
+  coarse.width /= 2;
+  coarse.height /= 2;
+  FrameRequest request;
+  request.normal = request.coverage = true;
+  Renderer renderer(world);
+  CameraFrame frame, rays;
+  renderer.render(coarse, X_MC, {}, rays, request);
+  camera.ray_spacing = 2;
+  renderer.render(camera, X_MC, {}, frame, request);
+  ASSERT_EQ(frame.bgra.width, camera.width);
+  for (int v = 0; v < camera.height; ++v)
+    for (int u = 0; u < camera.width; ++u) {
+      ASSERT_EQ(*frame.semantic.at(u, v), *rays.semantic.at(u / 2, v / 2)) << u << "," << v;
+      ASSERT_EQ(*frame.instance.at(u, v), *rays.instance.at(u / 2, v / 2));
+      ASSERT_EQ(*frame.depth_m.at(u, v), *rays.depth_m.at(u / 2, v / 2));
+      for (int c = 0; c < 3; ++c) ASSERT_EQ(frame.normal.at(u, v)[c], rays.normal.at(u / 2, v / 2)[c]);
+    }
+  EXPECT_EQ(frame.coverage.pixel_count(), frame.semantic.pixel_count());
+  EXPECT_TRUE(frame.flow.empty());
+  // A size that blocks do not fill has a ray for every pixel.
+  camera.width -= 1;
+  renderer.render(camera, X_MC, {}, frame, request);
+  CameraModel whole = camera;
+  whole.ray_spacing = 1;
+  renderer.render(whole, X_MC, {}, rays, request);
+  EXPECT_EQ(frame.bgra, rays.bgra);
+}
+
 TEST(Renderer, ImpossibleCameraIsRefused) {
   const World world = flat_world(64);
   const Renderer renderer(world);

@@ -59,7 +59,7 @@ LiveSession::LiveSession(std::unique_ptr<LiveSource> source, LiveSessionOptions 
       output_(std::make_unique<Output>(*this)),
       pace_([&] {
         PaceOptions pace = options_.pace;
-        pace.can_lower = source_->can_lower_quality();
+        pace.lower_qualities = source_->lower_qualities();
         pace.can_turn = source_->can_take_turns();
         return pace;
       }()),
@@ -331,7 +331,7 @@ void LiveSession::play_frame() {
   Pace::Orders orders;
   if (source_->paced() && !stepping) {
     orders = pace_.begin(*stamp, begin);
-    source_->lower_quality(orders.lower_quality);
+    source_->lower_quality(orders.quality_steps);
   }
   frame_parts_.clear();
   delivering_ms_ = 0;

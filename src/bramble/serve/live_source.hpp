@@ -45,9 +45,10 @@ class LiveSource {
 
   /// Whether its sensors can take turns (SensorWork::kInTurn).
   virtual bool can_take_turns() const { return false; }
-  /// Whether pictures can be made faster and worse.
-  virtual bool can_lower_quality() const { return false; }
-  virtual void lower_quality(bool) {}
+  /// In which ways pictures can be made faster and worse, each faster than the one before.
+  virtual std::vector<std::string> lower_qualities() const { return {}; }
+  /// From the next frame on that many of them down; 0: as good as at first.
+  virtual void lower_quality(std::size_t /*steps*/) {}
 
   /// Adds what it knows to /bramble/status (docs/live_protocol.md).
   virtual void describe(nlohmann::ordered_json& status) const = 0;

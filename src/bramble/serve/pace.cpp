@@ -15,8 +15,9 @@ constexpr double kLateAtAll = 3.0;       // then they are skipped whatever the q
 constexpr int kMostInRow = 20;           // frames without sensors; then one with, so that something is seen
 constexpr double kHopelessS = 2.0;       // this late, the pace cannot be held: the schedule starts anew, and says so
 constexpr std::size_t kRecent = 100;
-// The lower quality takes a quarter to a half of the full one's time.
+// A lower quality takes a quarter to a half of the time of the one above it.
 constexpr double kSpareShare = 0.35;
+constexpr double kTooLong = 0.95;  // a frame that takes longer leaves no time to catch up
 constexpr double kLongestWaitS = 120;
 
 }  // namespace
@@ -63,29 +64,40 @@ Pace::Orders Pace::begin(StampNs stamp_ns, Clock::time_point now) {
     hopeless_ = true;
   }
   const double late = late_s / period_s_;
-  bool* const next = !lowered_ && options_.can_lower ? &lowered_ : !turning_ && options_.can_turn ? &turning_ : nullptr;
-  if (next && late > kLateForQuality) {
-    *next = true;
+  const bool lowest = steps_ == options_.lower_qualities.size();
+  // What is late because of a frame that was made better than now is caught up with; it says nothing of this quality.
+  if (late > kLateForQuality && last_worked_s_ > kTooLong * period_s_ &&
+      (!lowest || (!turning_ && options_.can_turn))) {
+    if (lowest)
+      turning_ = true;
+    else
+      ++steps_;
+    last_worked_s_ = 0;  // what a frame takes now is not known yet
     spare_s_ = 0;
     if (since_raised_s_ < 2 * wait_to_raise_s_) wait_to_raise_s_ = std::min(2 * wait_to_raise_s_, kLongestWaitS);
   }
-  const bool low = (lowered_ || !options_.can_lower) && (turning_ || !options_.can_turn);
+  const bool low = steps_ == options_.lower_qualities.size() && (turning_ || !options_.can_turn);
   // Once behind, it catches up before the next picture; else every other frame would be late.
   skipping_ = late > (skipping_ ? 0.1 : low ? kLateForSkip : kLateAtAll) && skipped_in_row_ < kMostInRow;
   skipped_in_row_ = skipping_ ? skipped_in_row_ + 1 : 0;
   if (skipping_) ++skipped_;
   recent_.push_back(skipping_);
   if (recent_.size() > kRecent) recent_.pop_front();
-  return {skipping_ ? SensorWork::kNone : turning_ ? SensorWork::kInTurn : SensorWork::kAll, lowered_};
+  return {skipping_ ? SensorWork::kNone : turning_ ? SensorWork::kInTurn : SensorWork::kAll, steps_};
 }
 
 void Pace::end(Clock::time_point, Clock::duration worked) {
   since_raised_s_ += period_s_;
-  if ((!lowered_ && !turning_) || skipping_) return;
-  const bool spare = std::chrono::duration<double>(worked).count() < kSpareShare * period_s_;
+  if (skipping_) return;
+  last_worked_s_ = std::chrono::duration<double>(worked).count();
+  if (steps_ == 0 && !turning_) return;
+  const bool spare = last_worked_s_ < kSpareShare * period_s_;
   spare_s_ = spare ? spare_s_ + period_s_ : 0;
   if (spare_s_ < wait_to_raise_s_) return;
-  (turning_ ? turning_ : lowered_) = false;
+  if (turning_)
+    turning_ = false;
+  else
+    --steps_;
   spare_s_ = 0;
   since_raised_s_ = 0;
 }
@@ -95,7 +107,7 @@ std::string Pace::notice() const {
   const auto gone = std::count(recent_.begin(), recent_.end(), true);
   if (hopeless_) return fmt::format("this machine cannot hold speed {:g}", options_.speed);
   std::vector<std::string> done;
-  if (lowered_) done.emplace_back("preview quality");
+  if (steps_ > 0) done.push_back(options_.lower_qualities[steps_ - 1] + " quality");
   if (turning_) done.emplace_back("sensors take turns");
   if (gone > 0) done.push_back(fmt::format("{} of the last {} frames without sensors", gone, recent_.size()));
   return done.empty() ? "" : fmt::format("to keep real time: {}", fmt::join(done, ", "));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "bramble/core/stamp.hpp"
 #include "bramble/serve/sensor_work.hpp"
@@ -10,18 +11,19 @@
 namespace bramble {
 
 struct PaceOptions {
-  bool realtime = false;  ///< keep the wall clock's pace at any price
-  double speed = 1;       ///< simulated seconds a second; 0: as fast as possible
-  bool can_lower = true;  ///< there is a lower quality to fall back to
-  bool can_turn = false;  ///< the source's sensors can take turns
+  bool realtime = false;                     ///< keep the wall clock's pace at any price
+  double speed = 1;                          ///< simulated seconds a second; 0: as fast as possible
+  std::vector<std::string> lower_qualities;  ///< to fall back to one by one, by name
+  bool can_turn = false;                     ///< the source's sensors can take turns
 };
 
 /// Keeps a source's time in step with the wall clock. The clock is passed in, so nothing here waits.
 ///
 /// Without realtime a late frame is made as it should be, and what is late is not made up for: simulated time goes more
-/// slowly. With it the schedule stands: a source that gets late is first told to lower the quality of its pictures,
-/// then to let its sensors take turns; when that is not enough, frames go without sensors (which takes a thousandth of
-/// the time) until it has caught up. One after the other comes back when there has been time to spare for a while.
+/// slowly. With it the schedule stands: a source that gets late is first told to lower the quality of its pictures step
+/// by step, then to let its sensors take turns; when that is not enough, frames go without sensors (which takes a
+/// thousandth of the time) until it has caught up. One after the other comes back when there has been time to spare for
+/// a while.
 class Pace {
  public:
   using Clock = std::chrono::steady_clock;
@@ -37,7 +39,7 @@ class Pace {
 
   struct Orders {
     SensorWork sensors = SensorWork::kAll;
-    bool lower_quality = false;  ///< from this frame on, until an order without it
+    std::size_t quality_steps = 0;  ///< how far the quality is lowered: that many of lower_qualities down
   };
   /// What to do with the frame that begins now.
   Orders begin(StampNs stamp_ns, Clock::time_point now);
@@ -45,7 +47,7 @@ class Pace {
   void end(Clock::time_point now, Clock::duration worked);
 
   std::uint64_t skipped() const { return skipped_; }
-  bool lowered() const { return lowered_; }
+  bool lowered() const { return steps_ > 0; }
   /// What is being done to keep pace, in words; empty: nothing.
   std::string notice() const;
 
@@ -57,10 +59,11 @@ class Pace {
   StampNs anchor_stamp_ns_ = 0;
   StampNs last_stamp_ns_ = 0;
   double period_s_ = 0.05;  // wall time between the last two frames' stamps
-  bool lowered_ = false;
+  std::size_t steps_ = 0;   // down in quality
   bool turning_ = false;
   bool skipping_ = false;
   int skipped_in_row_ = 0;
+  double last_worked_s_ = 0;  // on the last frame that was not skipped
   bool hopeless_ = false;
   std::uint64_t skipped_ = 0;
   std::deque<bool> recent_;     // skipped or not, of the last frames

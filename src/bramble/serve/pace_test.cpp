@@ -24,8 +24,8 @@ struct Drive {
     now = std::max(now, pace.due(stamp_ns, now));
     const Pace::Orders orders = pace.begin(stamp_ns, now);
     const bool skipped = orders.sensors == SensorWork::kNone, in_turns = orders.sensors == SensorWork::kInTurn;
-    const auto took = skipped ? bare : in_turns ? in_turn : orders.lower_quality ? low : full;
-    lowered += orders.lower_quality;
+    const auto took = skipped ? bare : in_turns ? in_turn : orders.quality_steps > 0 ? low : full;
+    lowered += orders.quality_steps > 0;
     turns += in_turns;
     ++frames;
     now += took;
@@ -60,7 +60,7 @@ TEST(Pace, WithoutRealtimeALateFrameIsNotMadeUpFor) {
 }
 
 TEST(Pace, RealtimeLowersTheQualityFirst) {
-  Drive drive({.realtime = true});
+  Drive drive({.realtime = true, .lower_qualities = {"preview"}});
   for (int i = 0; i < 400; ++i) drive.frame(70ms, 30ms, 1ms);
   EXPECT_EQ(drive.pace.skipped(), 0U);  // the lower quality is enough
   EXPECT_GT(drive.lowered, 390);
@@ -69,7 +69,7 @@ TEST(Pace, RealtimeLowersTheQualityFirst) {
 }
 
 TEST(Pace, RealtimeThenSkipsAndNeverDrifts) {
-  Drive drive({.realtime = true});
+  Drive drive({.realtime = true, .lower_qualities = {"preview"}});
   int seen = 0;
   double most_behind_s = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -83,8 +83,37 @@ TEST(Pace, RealtimeThenSkipsAndNeverDrifts) {
   EXPECT_NE(drive.pace.notice().find("without sensors"), std::string::npos);
 }
 
+TEST(Pace, QualityGoesDownAndUpStepByStep) {
+  Pace pace({.realtime = true, .lower_qualities = {"preview", "draft"}, .can_turn = true});
+  Clock::time_point now = Clock::time_point{} + 1h;
+  StampNs stamp_ns = kNsPerSecond;
+  std::vector<std::size_t> steps = {0};
+  std::vector<bool> turns = {false};
+  const auto frame = [&](const std::vector<Clock::duration>& by_steps, Clock::duration in_turn) {
+    now = std::max(now, pace.due(stamp_ns, now));
+    const Pace::Orders orders = pace.begin(stamp_ns, now);
+    if (orders.quality_steps != steps.back()) steps.push_back(orders.quality_steps);
+    if ((orders.sensors == SensorWork::kInTurn) != turns.back()) turns.push_back(!turns.back());
+    const auto took = orders.sensors == SensorWork::kInTurn ? in_turn : by_steps[orders.quality_steps];
+    now += took;
+    pace.end(now, took);
+    stamp_ns += kFrame;
+  };
+  for (int i = 0; i < 200; ++i) frame({200ms, 100ms, 40ms}, 1ms);
+  EXPECT_EQ(steps, (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(turns, (std::vector<bool>{false})) << "the second step was enough";
+  EXPECT_EQ(pace.notice(), "to keep real time: draft quality");
+  for (int i = 0; i < 40; ++i) frame({200ms, 100ms, 80ms}, 40ms);
+  EXPECT_EQ(turns, (std::vector<bool>{false, true}));
+  EXPECT_EQ(pace.notice(), "to keep real time: draft quality, sensors take turns");
+  for (int i = 0; i < 2000; ++i) frame({12ms, 8ms, 5ms}, 3ms);
+  EXPECT_EQ(turns, (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(steps, (std::vector<std::size_t>{0, 1, 2, 1, 0}));
+  EXPECT_EQ(pace.notice(), "");
+}
+
 TEST(Pace, SensorsTakeTurnsBeforeAnyFrameGoesWithout) {
-  Drive drive({.realtime = true, .can_turn = true});
+  Drive drive({.realtime = true, .lower_qualities = {"preview"}, .can_turn = true});
   for (int i = 0; i < 400; ++i) drive.frame(300ms, 120ms, 1ms, 40ms);
   EXPECT_LT(drive.pace.skipped(), 10U) << "those of the beginning";
   EXPECT_GT(drive.turns, 380);
@@ -104,7 +133,7 @@ TEST(Pace, SensorsTakeTurnsBeforeAnyFrameGoesWithout) {
 }
 
 TEST(Pace, WithNothingToLowerItSkipsAtOnce) {
-  Drive drive({.realtime = true, .can_lower = false});
+  Drive drive({.realtime = true});
   for (int i = 0; i < 200; ++i) drive.frame(80ms, 80ms, 1ms);
   EXPECT_EQ(drive.lowered, 0);
   EXPECT_GT(drive.pace.skipped(), 50U);
@@ -112,7 +141,7 @@ TEST(Pace, WithNothingToLowerItSkipsAtOnce) {
 }
 
 TEST(Pace, QualityComesBackAndDoesNotFlap) {
-  Drive drive({.realtime = true});
+  Drive drive({.realtime = true, .lower_qualities = {"preview"}});
   for (int i = 0; i < 100; ++i) drive.frame(70ms, 10ms, 1ms);  // low takes little, full too much
   EXPECT_GT(drive.lowered, 80);
   const int changes_before = drive.lowered;

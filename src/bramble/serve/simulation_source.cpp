@@ -68,9 +68,16 @@ void SimulationSource::take(const Deliver& deliver, SensorWork work) {
   while (const auto message = simulation_->next_of_frame()) deliver(*message);
 }
 
-void SimulationSource::lower_quality(bool low) {
-  if (std::exchange(low_, low) == low) return;
-  simulation_->choose_quality(low ? kLowQuality : "");
+std::vector<std::string> SimulationSource::lower_qualities() const {
+  std::vector<std::string> lower = {"preview", "draft"};
+  const auto own = std::find(lower.begin(), lower.end(), quality_);
+  if (own != lower.end()) lower.erase(lower.begin(), own + 1);
+  return lower;
+}
+
+void SimulationSource::lower_quality(std::size_t steps) {
+  if (std::exchange(quality_steps_, steps) == steps) return;
+  simulation_->choose_quality(steps > 0 ? lower_qualities()[steps - 1] : "");
 }
 
 void SimulationSource::describe(nlohmann::ordered_json& status) const {
@@ -86,7 +93,7 @@ void SimulationSource::describe(nlohmann::ordered_json& status) const {
   status["driver"] = simulation_->driver();
   status["weather"] = weather_;
   status["sun_elevation_deg"] = simulation_->sky().sun_elevation_deg;
-  status["quality"] = low_ ? kLowQuality : quality_;
+  status["quality"] = quality_steps_ > 0 ? lower_qualities()[quality_steps_ - 1] : quality_;
 }
 
 std::vector<std::pair<std::string, double>> SimulationSource::timings() const {

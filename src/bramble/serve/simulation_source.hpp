@@ -24,8 +24,8 @@ class SimulationSource final : public LiveSource {
   std::optional<StampNs> next_stamp() override;
   void take(const Deliver& deliver, SensorWork work) override;
   bool can_take_turns() const override { return true; }
-  bool can_lower_quality() const override { return quality_ != kLowQuality; }
-  void lower_quality(bool low) override;
+  std::vector<std::string> lower_qualities() const override;
+  void lower_quality(std::size_t steps) override;
   void describe(nlohmann::ordered_json& status) const override;
   std::vector<std::pair<std::string, double>> timings() const override;
   std::optional<nav_msgs::Path> new_path() override;
@@ -35,14 +35,13 @@ class SimulationSource final : public LiveSource {
   bool drive(const DriveWish& wish) override;
 
  private:
-  static constexpr const char* kLowQuality = "preview";
   std::unique_ptr<Simulation> simulation_;
   std::shared_ptr<ManualControl> manual_;
   std::string quality_, weather_;
   std::vector<std::string> drivers_, weathers_;
   std::set<std::string> wanted_, first_;
   std::size_t turn_ = 0;
-  bool low_ = false;
+  std::size_t quality_steps_ = 0;
   bool path_sent_ = false;
   std::atomic<bool> manual_drives_ = false;
 };

@@ -363,9 +363,14 @@ void Rig::resize_cameras(int width, int height) {
 }
 
 void Rig::set_quality(const std::string& name) {
-  for (Sensor& sensor : sensors)
-    if (sensor.kind == SensorKind::kRgb && !bramble::set_quality(name, sensor.camera))
-      fail("there is no quality '{}'; there are: preview, standard, reference", name);
+  CameraModel camera;
+  if (!bramble::set_quality(name, camera))
+    fail("there is no quality '{}'; there are: draft, preview, standard, reference", name);
+  for (Sensor& sensor : sensors) {
+    if (sensor.kind == SensorKind::kRgb) bramble::set_quality(name, sensor.camera);
+    // Pictures and their ground truth come from the same rays.
+    if (sensor.is_camera()) sensor.camera.ray_spacing = camera.ray_spacing;
+  }
 }
 
 void Rig::distort_cameras(const std::array<double, 5>& distortion) {

@@ -99,7 +99,8 @@ struct Rig {
   static Rig parse(const std::string& text, const std::string& name);
   /// Another picture size for every camera; a size of 0 keeps what the file says.
   void resize_cameras(int width, int height);
-  /// Every RGB camera in another quality (set_quality). Throws Error when there is none of that name.
+  /// Every RGB camera in another quality (set_quality); in quality «draft» the annotations' cameras share rays between
+  /// pixels, too. Throws Error when there is none of that name.
   void set_quality(const std::string& name);
   /// Gives cameras that have no distortion this one (k1, k2, p1, p2, k3 or a fisheye's k1…k4).
   void distort_cameras(const std::array<double, 5>& distortion);

@@ -112,6 +112,21 @@ TEST(Rig, ReadsLensesEffectsAndQuality) {
   expect_refused(with_sensor(R"({"type": "sensor.camera.rgb", "id": "a", "distortion": [-0.9]})"), {"folds"});
 }
 
+TEST(Rig, DraftSharesRaysBetweenPixelsOfPicturesAndOfTheirTruth) {
+  Rig rig = Rig::parse(with_sensor(R"(
+      {"type": "sensor.camera.rgb", "id": "a", "quality": "reference"},
+      {"type": "sensor.camera.semantic_segmentation", "id": "b"})"),
+                       "objects.json");
+  rig.set_quality("draft");
+  for (const Sensor& sensor : rig.sensors) EXPECT_EQ(sensor.camera.ray_spacing, 2);
+  EXPECT_EQ(rig.sensors[0].camera.samples_per_axis, 1);
+  EXPECT_TRUE(rig.sensors[0].camera.same_rays(rig.sensors[1].camera));
+  rig.set_quality("standard");
+  for (const Sensor& sensor : rig.sensors) EXPECT_EQ(sensor.camera.ray_spacing, 1);
+  EXPECT_EQ(rig.sensors[0].camera.samples_per_axis, 2);
+  EXPECT_THROW(rig.set_quality("best"), Error);
+}
+
 TEST(Rig, ReadsLidars) {
   const Rig rig = Rig::parse(with_sensor(R"(
       {"type": "sensor.lidar.ray_cast", "id": "a", "preset": "hdl-64e", "motion_distortion": true, "range": 50},
