@@ -2,58 +2,31 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "bramble/core/bilinear.hpp"
 #include "bramble/core/error.hpp"
+#include "bramble/core/fast_exp.hpp"
 #include "bramble/core/parallel.hpp"
 
 namespace bramble {
 
 namespace {
 
-/// Where along one axis an output pixel samples its input: value = (1 - weight) * in[low] + weight * in[high].
-struct Tap {
-  int low;
-  int high;
-  float weight;
-};
-
-std::vector<Tap> taps_along(int input, int output) {
-  std::vector<Tap> taps(static_cast<std::size_t>(output));
-  const float scale = static_cast<float>(input) / static_cast<float>(output);
-  for (int i = 0; i < output; ++i) {
-    const float source = std::max((static_cast<float>(i) + 0.5F) * scale - 0.5F, 0.0F);
-    const int low = std::min(static_cast<int>(source), input - 1);
-    taps[i] = {low, std::min(low + 1, input - 1), source - static_cast<float>(low)};
-  }
-  return taps;
-}
-
 /// One row of logits of all classes, interpolated along the row: out [class_count, width].
 void widen_row(const float* logits, int class_count, std::size_t plane, int row, int columns,
-               const std::vector<Tap>& across, float* out) {
+               const std::vector<BilinearTap>& across, float* out) {
   const auto width = across.size();
   for (int k = 0; k < class_count; ++k) {
     const float* in = logits + k * plane + static_cast<std::size_t>(row) * columns;
     float* wide = out + k * width;
     for (std::size_t u = 0; u < width; ++u) {
-      const Tap& tap = across[u];
+      const BilinearTap& tap = across[u];
       wide[u] = in[tap.low] + tap.weight * (in[tap.high] - in[tap.low]);
     }
   }
-}
-
-/// e^x for x <= 0 to a relative error of 3e-6, in arithmetic that vectorises: 2^(x / ln 2) = 2^n 2^f with whole n and f
-/// in [-1/2, 1/2], the latter by its Taylor polynomial of degree 5.
-inline float exp_of_negative(float x) {
-  const float t = std::max(x, -80.0F) * 1.44269504F;
-  const auto n = static_cast<std::int32_t>(t - 0.5F);  // towards 0: the nearest whole number of t <= 0
-  const float f = (t - static_cast<float>(n)) * 0.69314718F;
-  const float p = 1 + f * (1 + f * (0.5F + f * (1.0F / 6 + f * (1.0F / 24 + f * (1.0F / 120)))));
-  return p * std::bit_cast<float>((n + 127) << 23);
 }
 
 // Pixels of a row in pieces that stay in the first-level cache while the classes go by.
@@ -91,8 +64,8 @@ ClassMaps classify_upsampled(std::span<const float> logits, int class_count, int
          class_count, columns, rows, width, height);
   for (const ClassId id : wanted.probability_of)
     if (id >= class_count) fail("classify_upsampled: class {} of {} is wanted", id, class_count);
-  const std::vector<Tap> across = taps_along(columns, width);
-  const std::vector<Tap> down = taps_along(rows, height);
+  const std::vector<BilinearTap> across = bilinear_taps(columns, width);
+  const std::vector<BilinearTap> down = bilinear_taps(rows, height);
   const std::size_t plane = static_cast<std::size_t>(rows) * columns;
   const std::size_t wide_size = static_cast<std::size_t>(class_count) * width;
   ClassMaps maps{.labels = ImageU8(width, height, 1)};
@@ -115,7 +88,7 @@ ClassMaps classify_upsampled(std::span<const float> logits, int class_count, int
     const int begin = static_cast<int>(band) * kBandRows;
     const int end = std::min(begin + kBandRows, height);
     for (int v = begin; v < end; ++v) {
-      const Tap& tap = down[v];
+      const BilinearTap& tap = down[v];
       if (tap.low != low_row) {
         if (tap.low == high_row) {
           std::swap(low_wide, high_wide);

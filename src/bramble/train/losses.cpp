@@ -6,11 +6,10 @@
 #include <cmath>
 
 #include "bramble/ontology/ontology.hpp"
+#include "bramble/train/upsampled_cross_entropy.hpp"
 
 namespace bramble {
 namespace {
-
-namespace F = torch::nn::functional;
 
 constexpr std::int64_t kIgnored = kIgnoreId;
 
@@ -18,8 +17,10 @@ constexpr std::int64_t kIgnored = kIgnoreId;
 std::pair<torch::Tensor, torch::Tensor> labelled_pixels(const torch::Tensor& logits, const torch::Tensor& label) {
   const torch::Tensor truth = label.reshape({-1});
   const torch::Tensor which = (truth != kIgnored).nonzero().squeeze(1);
-  const torch::Tensor probability =
-      torch::softmax(logits, 1).permute({0, 2, 3, 1}).reshape({-1, logits.size(1)}).index_select(0, which);
+  const torch::Tensor probability = torch::softmax(full_size(logits, label), 1)
+                                        .permute({0, 2, 3, 1})
+                                        .reshape({-1, logits.size(1)})
+                                        .index_select(0, which);
   return {probability, truth.index_select(0, which)};
 }
 
@@ -27,9 +28,7 @@ std::pair<torch::Tensor, torch::Tensor> labelled_pixels(const torch::Tensor& log
 
 torch::Tensor pixel_cross_entropy(const torch::Tensor& logits, const torch::Tensor& label,
                                   const torch::Tensor& class_weights, double label_smoothing, double ohem) {
-  auto options = F::CrossEntropyFuncOptions().ignore_index(kIgnored).label_smoothing(label_smoothing);
-  if (class_weights.defined()) options.weight(class_weights);
-  const torch::Tensor each = F::cross_entropy(logits, label, options.reduction(torch::kNone)).reshape({-1});
+  const torch::Tensor each = upsampled_cross_entropy(logits, label, class_weights, label_smoothing);
   const torch::Tensor truth = label.reshape({-1}), ignored = truth == kIgnored;
   const torch::Tensor weight =
       class_weights.defined() ? class_weights.index_select(0, truth.masked_fill(ignored, 0)).masked_fill(ignored, 0.0)

@@ -5,8 +5,9 @@
 
 namespace bramble {
 
-// logits [N, K, H, W], label [N, H, W] int64 with 255 ignored, class weights [K] or undefined. All give 0 with a zero
-// gradient where every pixel is ignored, so that a picture without labels cannot poison a training.
+// logits [N, K, h, w] of the labels' size or smaller (then they are brought there by full_size()), label [N, H, W]
+// int64 with 255 ignored, class weights [K] or undefined. All give 0 with a zero gradient where every pixel is ignored,
+// so that a picture without labels cannot poison a training.
 
 /// Weighted mean over the pixels: Σ w_y · l / Σ w_y, l = −(1−ε) log p_y − ε/K Σ_k (w_k/w_y) log p_k. With ohem < 1 over
 /// the pixels of the largest w_y · l only (Shrivastava et al., "Training region-based object detectors with online hard

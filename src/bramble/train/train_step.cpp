@@ -12,8 +12,6 @@
 
 namespace bramble {
 
-namespace F = torch::nn::functional;
-
 // A step on batches of one size. The recording reads the inputs and the numbers and writes the loss.
 struct TrainStep::Recording {
   Batch inputs;
@@ -103,16 +101,8 @@ torch::Tensor TrainStep::normalised(const torch::Tensor& image) const {
   return ((on_device(image) - mean_) / stddev_).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
-torch::Tensor TrainStep::full_size(const torch::Tensor& logits, const torch::Tensor& label) {
-  return F::interpolate(logits, F::InterpolateFuncOptions()
-                                    .size(std::vector<std::int64_t>{label.size(1), label.size(2)})
-                                    .mode(torch::kBilinear)
-                                    .align_corners(false));
-}
-
 torch::Tensor TrainStep::loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const {
-  const torch::Tensor main =
-      segmentation_loss(full_size(out.logits.to(torch::kFloat), label), label, class_weights_, options_.loss);
+  const torch::Tensor main = segmentation_loss(out.logits.to(torch::kFloat), label, class_weights_, options_.loss);
   if (!out.coarse.defined() || options_.loss.aux_weight == 0) return main;
   // The coarse map's label is the pixel in the middle of each of its cells.
   const auto cell = label.size(1) / out.coarse.size(2);

@@ -61,8 +61,6 @@ class TrainStep {
 
   /// The loss of the logits at the labels' size, plus aux_weight times that of the coarse map at its own size.
   torch::Tensor loss(const SegmenterImpl::Output& out, const torch::Tensor& label) const;
-  /// Logits [N, K, H, W] at the labels' size.
-  static torch::Tensor full_size(const torch::Tensor& logits, const torch::Tensor& label);
   /// The network's input out of a batch's image; on the device.
   torch::Tensor normalised(const torch::Tensor& image) const;
   torch::Tensor on_device(const torch::Tensor& tensor) const;

@@ -26,6 +26,7 @@
 #include "bramble/train/sample_cache.hpp"
 #include "bramble/train/train_step.hpp"
 #include "bramble/train/training_page.hpp"
+#include "bramble/train/upsampled_cross_entropy.hpp"
 
 namespace bramble {
 namespace {
@@ -392,9 +393,8 @@ class Trainer {
     }
     for_each_batch(*val_, batches, -1, [&](std::size_t, const Batch& batch) {
       const auto out = step_->network()->forward(step_->normalised(batch.image));
-      const torch::Tensor
-          estimate = TrainStep::full_size(out.logits, batch.label).argmax(1).to(torch::kByte).cpu().contiguous(),
-          truth = batch.label.to(torch::kByte).contiguous();
+      const torch::Tensor estimate = full_size(out.logits, batch.label).argmax(1).to(torch::kByte).cpu().contiguous(),
+                          truth = batch.label.to(torch::kByte).contiguous();
       for (std::int64_t i = 0; i < estimate.size(0); ++i) {
         ImageU8 a(info_.width, info_.height, 1), b(info_.width, info_.height, 1);
         std::copy_n(truth[i].data_ptr<std::uint8_t>(), a.data.size(), a.data.begin());
