@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "bramble/core/error.hpp"
+#include "bramble/model/dropout.hpp"
 
 namespace bramble {
 
@@ -47,12 +48,12 @@ AcfNetImpl::AcfNetImpl(const BackboneOptions& backbone, const std::string& decod
 AcfNetImpl::Output AcfNetImpl::forward(const torch::Tensor& input) {
   const auto features = backbone_->forward(input);
   // 1. Context.
-  const torch::Tensor x = torch::dropout(aspp_(features.deep), 0.1, is_training());  // [N, 256, h, w]
+  const torch::Tensor x = seeded_dropout(aspp_(features.deep), 0.1, is_training());  // [N, 256, h, w]
   // 2. Coarse map and attentional class features.
   Output out;
   out.coarse = coarse_(x);
   torch::Tensor y = fuse_(torch::cat({x, attend_(attentional_class_features(x, out.coarse))}, 1));
-  y = torch::dropout(y, 0.1, is_training());
+  y = seeded_dropout(y, 0.1, is_training());
   // 3. Detail.
   if (!high_.is_empty()) y = refine_(torch::cat({resize_like(high_(y), features.quarter), low_(features.quarter)}, 1));
   if (!half_high_.is_empty())

@@ -1,12 +1,12 @@
 #include "bramble/model/depthwise_conv.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <vector>
 
 #include "bramble/model/gpu_layers.hpp"
+#include "bramble/model/omp_tasks.hpp"
 
 namespace bramble {
 namespace {
@@ -79,39 +79,45 @@ void gather(const float* from, Shape in, const float* weight, std::int64_t kerne
   constexpr int kLanes = 4;
   constexpr std::int64_t kBlock = kLanes * kLane, kBand = 16;
   const std::int64_t blocks = (in.channels + kBlock - 1) / kBlock, bands = (out.height + kBand - 1) / kBand;
-  at::parallel_for(0, in.samples * blocks * bands, 1, [&](std::int64_t first, std::int64_t last) {
-    std::vector<float> lines, taps(static_cast<std::size_t>(kernel * kernel * kBlock));
-    for (std::int64_t task = first; task < last; ++task) {
-      const std::int64_t n = task / (blocks * bands), band = task / blocks % bands, c = task % blocks * kBlock;
-      const std::int64_t begin = band * kBand, end = std::min(out.height, begin + kBand);
-      std::int64_t low = in.height, high = 0;  // rows that this band takes from
-      for (std::int64_t y = begin; y < end; ++y)
-        for (const Tap row : rows[static_cast<std::size_t>(y)]) {
-          low = std::min(low, row.from);
-          high = std::max(high, row.from + 1);
-        }
-      lines.resize(static_cast<std::size_t>(std::max<std::int64_t>(high - low, 0) * in.width * kBlock));
-      if (low < high)
-        pack<kBlock>(from + (n * in.height + low) * in.width * in.channels, (high - low) * in.width, in.channels, c,
-                     lines.data());
-      pack<kBlock>(weight, kernel * kernel, in.channels, c, taps.data());
-      const std::int64_t used = std::min<std::int64_t>(kLanes, (in.channels - c) / kLane);
-      for (std::int64_t y = begin; y < end; ++y)
-        for (std::int64_t x = 0; x < out.width; ++x) {
-          Lane sum[kLanes] = {};
-          for (const Tap row : rows[static_cast<std::size_t>(y)])
-            for (const Tap column : columns[static_cast<std::size_t>(x)]) {
-              const float* const a = lines.data() + ((row.from - low) * in.width + column.from) * kBlock;
-              const float* const b = taps.data() + (row.kernel * kernel + column.kernel) * kBlock;
-              for (int i = 0; i < kLanes; ++i) sum[i] += load(a + i * kLane) * load(b + i * kLane);
-            }
-          float* const target = to + ((n * out.height + y) * out.width + x) * out.channels + c;
-          // Each lane by itself: a loop to `used` would become a call of memcpy, and take the sums out of registers.
-          for (int i = 0; i < kLanes; ++i)
-            if (i < used) store(target + i * kLane, sum[i]);
-        }
-    }
-  });
+  struct Space {
+    std::vector<float> lines, taps;
+  };
+  for_tasks(
+      in.samples * blocks * bands,
+      [&] {
+        return Space{{}, std::vector<float>(kernel * kernel * kBlock)};
+      },
+      [&](Space& space, std::int64_t task) {
+        auto& [lines, taps] = space;
+        const std::int64_t n = task / (blocks * bands), band = task / blocks % bands, c = task % blocks * kBlock;
+        const std::int64_t begin = band * kBand, end = std::min(out.height, begin + kBand);
+        std::int64_t low = in.height, high = 0;  // rows that this band takes from
+        for (std::int64_t y = begin; y < end; ++y)
+          for (const Tap row : rows[static_cast<std::size_t>(y)]) {
+            low = std::min(low, row.from);
+            high = std::max(high, row.from + 1);
+          }
+        lines.resize(static_cast<std::size_t>(std::max<std::int64_t>(high - low, 0) * in.width * kBlock));
+        if (low < high)
+          pack<kBlock>(from + (n * in.height + low) * in.width * in.channels, (high - low) * in.width, in.channels, c,
+                       lines.data());
+        pack<kBlock>(weight, kernel * kernel, in.channels, c, taps.data());
+        const std::int64_t used = std::min<std::int64_t>(kLanes, (in.channels - c) / kLane);
+        for (std::int64_t y = begin; y < end; ++y)
+          for (std::int64_t x = 0; x < out.width; ++x) {
+            Lane sum[kLanes] = {};
+            for (const Tap row : rows[static_cast<std::size_t>(y)])
+              for (const Tap column : columns[static_cast<std::size_t>(x)]) {
+                const float* const a = lines.data() + ((row.from - low) * in.width + column.from) * kBlock;
+                const float* const b = taps.data() + (row.kernel * kernel + column.kernel) * kBlock;
+                for (int i = 0; i < kLanes; ++i) sum[i] += load(a + i * kLane) * load(b + i * kLane);
+              }
+            float* const target = to + ((n * out.height + y) * out.width + x) * out.channels + c;
+            // Each lane by itself: a loop to `used` would become a call of memcpy, and take the sums out of registers.
+            for (int i = 0; i < kLanes; ++i)
+              if (i < used) store(target + i * kLane, sum[i]);
+          }
+      });
 }
 
 // sums: [N, k, k, C], the gradient of the weights from each sample: sum(dy, dx, c) = Σ gradient(y, x, c) · input(…).
@@ -121,44 +127,51 @@ void weight_gradient(const float* input, Shape in, const float* gradient, Shape 
   constexpr int kLanes = 2;  // with these, a row of sums stays in registers
   constexpr std::int64_t kBlock = kLanes * kLane;
   const std::int64_t blocks = (in.channels + kBlock - 1) / kBlock;
-  at::parallel_for(0, in.samples * blocks, 1, [&](std::int64_t first, std::int64_t last) {
-    std::vector<float> pixels(static_cast<std::size_t>(in.height * in.width * kBlock));
-    std::vector<float> slopes(static_cast<std::size_t>(out.height * out.width * kBlock));
-    for (std::int64_t task = first; task < last; ++task) {
-      const std::int64_t n = task / blocks, c = task % blocks * kBlock;
-      pack<kBlock>(input + n * in.height * in.width * in.channels, in.height * in.width, in.channels, c, pixels.data());
-      pack<kBlock>(gradient + n * out.height * out.width * out.channels, out.height * out.width, out.channels, c,
-                   slopes.data());
-      Lane total[kKernel * kKernel][kLanes] = {};
-      for (std::int64_t y = 0; y < out.height; ++y) {
-        for (const Tap row : rows[static_cast<std::size_t>(y)]) {
-          Lane sum[kKernel][kLanes] = {};
-          for (std::int64_t x = 0; x < out.width; ++x) {
-            const float* const g = slopes.data() + (y * out.width + x) * kBlock;
-            const std::int64_t left = x * geometry.stride - geometry.padding_left;
-            const float* const a = pixels.data() + (row.from * in.width + left) * kBlock;
-            const std::int64_t step = geometry.dilation * kBlock;
-            if (left >= 0 && left + (kKernel - 1) * geometry.dilation < in.width) {
-              for (int k = 0; k < kKernel; ++k)
-                for (int i = 0; i < kLanes; ++i) sum[k][i] += load(g + i * kLane) * load(a + k * step + i * kLane);
-            } else {
-              for (int k = 0; k < kKernel; ++k) {
-                const std::int64_t at = left + k * geometry.dilation;
-                if (at < 0 || at >= in.width) continue;
-                for (int i = 0; i < kLanes; ++i) sum[k][i] += load(g + i * kLane) * load(a + k * step + i * kLane);
+  struct Space {
+    std::vector<float> pixels, slopes;
+  };
+  for_tasks(
+      in.samples * blocks,
+      [&] {
+        return Space{std::vector<float>(in.height * in.width * kBlock),
+                     std::vector<float>(out.height * out.width * kBlock)};
+      },
+      [&](Space& space, std::int64_t task) {
+        auto& [pixels, slopes] = space;
+        const std::int64_t n = task / blocks, c = task % blocks * kBlock;
+        pack<kBlock>(input + n * in.height * in.width * in.channels, in.height * in.width, in.channels, c,
+                     pixels.data());
+        pack<kBlock>(gradient + n * out.height * out.width * out.channels, out.height * out.width, out.channels, c,
+                     slopes.data());
+        Lane total[kKernel * kKernel][kLanes] = {};
+        for (std::int64_t y = 0; y < out.height; ++y) {
+          for (const Tap row : rows[static_cast<std::size_t>(y)]) {
+            Lane sum[kKernel][kLanes] = {};
+            for (std::int64_t x = 0; x < out.width; ++x) {
+              const float* const g = slopes.data() + (y * out.width + x) * kBlock;
+              const std::int64_t left = x * geometry.stride - geometry.padding_left;
+              const float* const a = pixels.data() + (row.from * in.width + left) * kBlock;
+              const std::int64_t step = geometry.dilation * kBlock;
+              if (left >= 0 && left + (kKernel - 1) * geometry.dilation < in.width) {
+                for (int k = 0; k < kKernel; ++k)
+                  for (int i = 0; i < kLanes; ++i) sum[k][i] += load(g + i * kLane) * load(a + k * step + i * kLane);
+              } else {
+                for (int k = 0; k < kKernel; ++k) {
+                  const std::int64_t at = left + k * geometry.dilation;
+                  if (at < 0 || at >= in.width) continue;
+                  for (int i = 0; i < kLanes; ++i) sum[k][i] += load(g + i * kLane) * load(a + k * step + i * kLane);
+                }
               }
             }
+            for (int k = 0; k < kKernel; ++k)
+              for (int i = 0; i < kLanes; ++i) total[row.kernel * kKernel + k][i] += sum[k][i];
           }
-          for (int k = 0; k < kKernel; ++k)
-            for (int i = 0; i < kLanes; ++i) total[row.kernel * kKernel + k][i] += sum[k][i];
         }
-      }
-      const std::int64_t used = std::min<std::int64_t>(kLanes, (in.channels - c) / kLane);
-      for (int k = 0; k < kKernel * kKernel; ++k)
-        for (std::int64_t i = 0; i < used; ++i)
-          store(sums + (n * kKernel * kKernel + k) * in.channels + c + i * kLane, total[k][i]);
-    }
-  });
+        const std::int64_t used = std::min<std::int64_t>(kLanes, (in.channels - c) / kLane);
+        for (int k = 0; k < kKernel * kKernel; ++k)
+          for (std::int64_t i = 0; i < used; ++i)
+            store(sums + (n * kKernel * kKernel + k) * in.channels + c + i * kLane, total[k][i]);
+      });
 }
 
 torch::Tensor channels_last(const torch::Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "bramble/model/bilinear_resize.hpp"
 #include "bramble/model/norm_activate.hpp"
 
 namespace bramble {
@@ -52,6 +53,8 @@ torch::Tensor AsppImpl::forward(const torch::Tensor& x) {
 
 torch::Tensor resize_like(const torch::Tensor& x, const torch::Tensor& like) {
   namespace F = torch::nn::functional;
+  if (torch::GradMode::is_enabled() && x.requires_grad() && can_bilinear_resize(x))
+    return bilinear_resize(x, like.size(2), like.size(3));
   return F::interpolate(x, F::InterpolateFuncOptions()
                                .size(std::vector<std::int64_t>{like.size(2), like.size(3)})
                                .mode(torch::kBilinear)

@@ -1,6 +1,5 @@
 #include "bramble/model/norm_activate.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "bramble/model/gpu_layers.hpp"
+#include "bramble/model/omp_tasks.hpp"
 
 namespace bramble {
 namespace {
@@ -29,8 +29,9 @@ Rows rows_of(const torch::Tensor& x) {
 template <typename Work>
 void for_pieces(const Rows& rows, const Work& work) {
   const std::int64_t at_once = std::max<std::int64_t>(1, 32768 / (rows.piece * rows.channels));
-  at::parallel_for(0, rows.pieces(), at_once, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) work(i, i * rows.piece, std::min(rows.count, (i + 1) * rows.piece));
+  for_tasks((rows.pieces() + at_once - 1) / at_once, [&](std::int64_t task) {
+    for (std::int64_t i = task * at_once; i < std::min(rows.pieces(), (task + 1) * at_once); ++i)
+      work(i, i * rows.piece, std::min(rows.count, (i + 1) * rows.piece));
   });
 }
 
@@ -77,11 +78,12 @@ void statistics(const float* x, const Rows& rows, std::vector<float>& mean, std:
   double before = 0;
   for (std::int64_t piece = 0; piece < rows.pieces(); ++piece) {
     const double here = static_cast<double>(std::min(rows.piece, rows.count - piece * rows.piece)), sum = before + here;
+    const double share = here / sum;
     const float* const part = parts.data() + 2 * piece * rows.channels;
     for (std::size_t c = 0; c < channels; ++c) {
       const double apart = part[c] - all[c];
-      all[c] += apart * here / sum;
-      squares[c] += part[channels + c] + apart * apart * before * here / sum;
+      all[c] += apart * share;
+      squares[c] += part[channels + c] + apart * apart * before * share;
     }
     before = sum;
   }

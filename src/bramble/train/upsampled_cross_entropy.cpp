@@ -1,6 +1,5 @@
 #include "bramble/train/upsampled_cross_entropy.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "bramble/core/bilinear.hpp"
 #include "bramble/core/error.hpp"
 #include "bramble/core/fast_exp.hpp"
+#include "bramble/model/omp_tasks.hpp"
 #include "bramble/ontology/ontology.hpp"
 
 namespace bramble {
@@ -93,11 +93,9 @@ constexpr int kBand = 16;
 template <typename Work>
 void for_bands(int pictures, int rows, const Work& work) {
   const int bands = (rows + kBand - 1) / kBand;
-  at::parallel_for(0, static_cast<std::int64_t>(pictures) * bands, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      const int begin = static_cast<int>(i % bands) * kBand;
-      work(static_cast<int>(i / bands), begin, std::min(begin + kBand, rows));
-    }
+  for_tasks(static_cast<std::int64_t>(pictures) * bands, [&](std::int64_t task) {
+    const int begin = static_cast<int>(task % bands) * kBand;
+    work(static_cast<int>(task / bands), begin, std::min(begin + kBand, rows));
   });
 }
 
