@@ -11,10 +11,10 @@
 namespace bramble {
 
 struct PaceOptions {
-  bool realtime = false;                     ///< keep the wall clock's pace at any price
-  double speed = 1;                          ///< simulated seconds a second; 0: as fast as possible
-  std::vector<std::string> lower_qualities;  ///< to fall back to one by one, by name
-  bool can_turn = false;                     ///< the source's sensors can take turns
+  bool realtime = false;                       ///< keep the wall clock's pace at any price
+  double speed = 1;                            ///< simulated seconds a second; 0: as fast as possible
+  std::vector<std::string> lower_qualities{};  ///< to fall back to one by one, by name
+  bool can_turn = false;                       ///< the source's sensors can take turns
 };
 
 /// Keeps a source's time in step with the wall clock. The clock is passed in, so nothing here waits.
