@@ -33,7 +33,7 @@ struct SimulationOptions {
   std::uint64_t seed = 0;           ///< of drivers and sensor noise; 0: the world's
   std::int64_t first_frame = 0;     ///< frames before it are driven, but nothing is rendered or sent; counts in frames
   bool continued = false;           ///< an earlier run sent the frames before first_frame, and what is sent only once
-  std::string quality;              ///< of every RGB camera: draft, preview, standard or reference; empty: as the rig says
+  std::string quality;  ///< of every RGB camera: draft, preview, standard or reference; empty: as the rig says
   SemanticEncoding semantic_encoding = SemanticEncoding::kMono8;
   CameraScenario camera;  ///< what cameras do to the light, but for what a sensor says of itself
   StampNs first_stamp_ns = kNsPerSecond;
