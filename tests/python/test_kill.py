@@ -67,7 +67,10 @@ def kill(checks, name, storage):
         assert whole.process.returncode == 0, whole.errors
         expected = listing(checks, bag)  # the same each time, and in the order in which it is written
         assert whole.acknowledged == len(expected) > 500, (whole.acknowledged, len(expected))
-        for number in range(KILLS // 2):
+        # On a busy machine many are done before the signal reaches them: then it is tried again, up to three times each.
+        number, before = 0, killed
+        while killed - before < KILLS // 2 and number < 3 * (KILLS // 2):
+            number += 1
             # After a random promise; the next batch may be on its way, a file be closed, or all be done but the index.
             target = moments.randrange(1, len(expected) + 1)
             latest_s = 0.01 if recorder is drive else 0.002  # a copy is done that much sooner
@@ -82,7 +85,7 @@ def kill(checks, name, storage):
             shares.append(len(rescued) / len(expected))
     print(f"{name}: {killed} of {len(shares)} recorders killed with {min(shares):.0%} to {max(shares):.0%} of their messages written; "
           "every acknowledged message is there")
-    assert killed >= 0.6 * len(shares), "most were done before they were killed"
+    assert killed >= 0.6 * KILLS, "most were done before they were killed"
 
 
 def test_sqlite3(checks):
