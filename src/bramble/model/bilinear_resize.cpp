@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bramble/core/bilinear.hpp"
+#include "bramble/model/channels_last.hpp"
 #include "bramble/model/omp_tasks.hpp"
 
 namespace bramble {
@@ -14,7 +15,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-torch::Tensor channels_last(const torch::Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }
 torch::Tensor new_picture(const torch::Tensor& like, std::int64_t height, std::int64_t width) {
   return torch::empty({like.size(0), like.size(1), height, width},
                       like.options().memory_format(torch::MemoryFormat::ChannelsLast));

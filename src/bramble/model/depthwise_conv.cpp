@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "bramble/model/channels_last.hpp"
 #include "bramble/model/gpu_layers.hpp"
 #include "bramble/model/omp_tasks.hpp"
 
@@ -174,7 +175,6 @@ void weight_gradient(const float* input, Shape in, const float* gradient, Shape 
       });
 }
 
-torch::Tensor channels_last(const torch::Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }
 torch::Tensor new_picture(Shape shape) {
   return torch::empty({shape.samples, shape.channels, shape.height, shape.width},
                       torch::TensorOptions().dtype(torch::kFloat).memory_format(torch::MemoryFormat::ChannelsLast));

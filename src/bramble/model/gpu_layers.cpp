@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "bramble/model/channels_last.hpp"
 #include "bramble/model/gpu_kernels.hpp"
 
 namespace bramble {
@@ -20,7 +21,6 @@ constexpr int kSummingBlocks = 528, kPassingBlocks = 2112;  // 4 and 16 for each
 
 int divided_up(std::int64_t a, std::int64_t b) { return static_cast<int>((a + b - 1) / b); }
 
-torch::Tensor channels_last(const torch::Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }
 torch::Tensor empty_picture(const torch::Tensor& like, torch::IntArrayRef sizes) {
   return torch::empty(sizes, like.options(), torch::MemoryFormat::ChannelsLast);
 }

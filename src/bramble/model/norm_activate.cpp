@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "bramble/model/channels_last.hpp"
 #include "bramble/model/gpu_layers.hpp"
 #include "bramble/model/omp_tasks.hpp"
 
@@ -168,7 +169,6 @@ auto with_kind(Activation kind, const Work& work) {
   }
 }
 
-torch::Tensor channels_last(const torch::Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }
 torch::Tensor as_tensor(const std::vector<float>& values) {
   return torch::tensor(values, torch::TensorOptions().dtype(torch::kFloat));
 }
