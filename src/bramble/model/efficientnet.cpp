@@ -15,9 +15,8 @@ namespace {
 
 namespace nn = torch::nn;
 
-torch::Tensor norm_activate(nn::BatchNorm2d& norm, const torch::Tensor& x, bool lite) {
-  const torch::Tensor y = bramble::norm_activate(*norm, x, lite ? Activation::kRelu6 : Activation::kNone);
-  return lite ? y : torch::silu(y);
+torch::Tensor norm_silu(nn::BatchNorm2d& norm, const torch::Tensor& x) {
+  return torch::silu(norm_activate(*norm, x, Activation::kNone));
 }
 
 struct BlockShape {
@@ -49,15 +48,18 @@ class InvertedResidualImpl : public nn::Module {
     project_ = register_module("_project_conv", SameConv(middle, s.out, 1));
     bn2_ = register_module("_bn2", batch_norm(s.out));
   }
-  torch::Tensor forward(const torch::Tensor& x) {
-    torch::Tensor y = expand_.is_empty() ? x : norm_activate(bn0_, expand_(x), lite_);
-    y = norm_activate(bn1_, depthwise_(y), lite_);
-    if (!se_reduce_.is_empty()) {
+  /// stem: x is still to go through the stem's norm and activation.
+  torch::Tensor forward(const torch::Tensor& x, nn::BatchNorm2d stem = nullptr) {
+    nn::BatchNorm2d before = expand_.is_empty() ? stem : bn0_;
+    torch::Tensor y = expand_.is_empty() ? x : expand_(x);
+    if (lite_) {
+      y = depthwise_->forward_between(before.is_empty() ? nullptr : before.get(), y, *bn1_, Activation::kRelu6);
+    } else {
+      y = norm_silu(bn1_, depthwise_(before.is_empty() ? y : norm_silu(before, y)));
       const torch::Tensor squeezed = torch::silu(se_reduce_(y.mean({2, 3}, true)));  // [N, in/4, 1, 1]
       y = y * torch::sigmoid(se_expand_(squeezed));
     }
-    y = bramble::norm_activate(*bn2_, project_(y), Activation::kNone);
-    return residual_ ? y + x : y;
+    return norm_activate(*bn2_, project_(y), Activation::kNone, residual_ ? x : torch::Tensor());
   }
 
  private:
@@ -133,22 +135,36 @@ SameConvImpl::SameConvImpl(int in_channels, int out_channels, int kernel, int st
   torch::nn::init::kaiming_normal_(weight, 0, torch::kFanOut, torch::kReLU);
 }
 
-torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
+std::int64_t SameConvImpl::padding_of(std::int64_t size) const {
   const std::int64_t reach = static_cast<std::int64_t>(dilation_) * (kernel_ - 1);
-  const auto pad_of = [&](std::int64_t size) {
-    if (symmetric_) return reach;  // half of it on each side
-    return std::max<std::int64_t>(((size + stride_ - 1) / stride_ - 1) * stride_ + reach + 1 - size, 0);
+  if (symmetric_) return reach;  // half of it on each side
+  return std::max<std::int64_t>(((size + stride_ - 1) / stride_ - 1) * stride_ + reach + 1 - size, 0);
+}
+
+bool SameConvImpl::is_our_depthwise(const torch::Tensor& x) const {
+  return is_training() && groups_ == x.size(1) && can_depthwise_conv(x, weight);
+}
+
+DepthwiseGeometry SameConvImpl::geometry_for(const torch::Tensor& x) {
+  const auto out_of = [&](std::int64_t size) {
+    return (size + padding_of(size) - static_cast<std::int64_t>(dilation_) * (kernel_ - 1) - 1) / stride_ + 1;
   };
-  const std::int64_t pad_v = pad_of(x.size(2)), pad_h = pad_of(x.size(3));
-  const auto out_of = [&](std::int64_t size, std::int64_t pad) {
-    return symmetric_ ? (size + pad - reach - 1) / stride_ + 1 : (size + stride_ - 1) / stride_;
-  };
-  if (is_training() && groups_ == x.size(1) && can_depthwise_conv(x, weight)) {
-    const DepthwiseGeometry geometry{
-        stride_, dilation_, pad_v / 2, pad_h / 2, out_of(x.size(2), pad_v), out_of(x.size(3), pad_h)};
-    output_pixels_ = geometry.out_height * geometry.out_width;
-    return depthwise_conv(x, weight, geometry);
-  }
+  const DepthwiseGeometry geometry{
+      stride_, dilation_, padding_of(x.size(2)) / 2, padding_of(x.size(3)) / 2, out_of(x.size(2)), out_of(x.size(3))};
+  output_pixels_ = geometry.out_height * geometry.out_width;
+  return geometry;
+}
+
+torch::Tensor SameConvImpl::forward_between(nn::BatchNorm2dImpl* before, const torch::Tensor& x,
+                                            nn::BatchNorm2dImpl& after, Activation activation) {
+  const torch::Tensor read = trains_on_cpu(after, x) ? x.to(torch::kFloat) : x;  // bfloat16 under autocast
+  if (is_our_depthwise(read)) return depthwise_conv_between(before, read, weight, geometry_for(x), after, activation);
+  return norm_activate(after, forward(before ? norm_activate(*before, x, activation) : x), activation);
+}
+
+torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
+  if (is_our_depthwise(x)) return depthwise_conv(x, weight, geometry_for(x));
+  const std::int64_t pad_v = padding_of(x.size(2)), pad_h = padding_of(x.size(3));
   const bool even = pad_v % 2 == 0 && pad_h % 2 == 0;
   const torch::Tensor padded =
       even ? x : torch::constant_pad_nd(x, {pad_h / 2, pad_h - pad_h / 2, pad_v / 2, pad_v - pad_v / 2});
@@ -210,9 +226,9 @@ EfficientNetImpl::EfficientNetImpl(const BackboneOptions& options)
 
 EfficientNetImpl::Features EfficientNetImpl::forward(const torch::Tensor& x) {
   Features features;
-  torch::Tensor y = norm_activate(stem_bn_, stem_(x), lite_);  // [N, 32, H/2, W/2]
+  torch::Tensor y = stem_(x);  // [N, 32, H/2, W/2]
   for (std::size_t i = 0; i < blocks_->size(); ++i) {
-    y = blocks_[i]->as<InvertedResidual>()->forward(y);
+    y = blocks_[i]->as<InvertedResidual>()->forward(y, i == 0 ? stem_bn_ : nullptr);
     if (static_cast<int>(i) == half_block_) features.half = y;
     if (static_cast<int>(i) == quarter_block_) features.quarter = y;
     if (static_cast<int>(i) == eighth_block_) features.eighth = y;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "bramble/model/depthwise_conv.hpp"
+
 namespace bramble {
 
 /// Convolution without bias, depthwise when groups = channels. Padding is TensorFlow's SAME: output = ceil(input /
@@ -14,12 +16,20 @@ class SameConvImpl : public torch::nn::Module {
   SameConvImpl(int in_channels, int out_channels, int kernel, int stride = 1, int dilation = 1, int groups = 1,
                bool symmetric = false);
   torch::Tensor forward(const torch::Tensor& x);
+  /// activation(after(forward(activation(before(x))))), `before` left out where it is null: in one step where it can
+  /// be.
+  torch::Tensor forward_between(torch::nn::BatchNorm2dImpl* before, const torch::Tensor& x,
+                                torch::nn::BatchNorm2dImpl& after, Activation activation);
 
   torch::Tensor weight;  // [out, in / groups, k, k]
   /// Of one sample, in the last forward().
   std::int64_t multiply_adds() const { return weight.numel() * output_pixels_; }
 
  private:
+  std::int64_t padding_of(std::int64_t size) const;  // of both sides
+  bool is_our_depthwise(const torch::Tensor& x) const;
+  DepthwiseGeometry geometry_for(const torch::Tensor& x);
+
   std::int64_t output_pixels_ = 0;
   int kernel_, stride_, dilation_, groups_;
   bool symmetric_;

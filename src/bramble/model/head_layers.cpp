@@ -23,7 +23,7 @@ SeparableConvImpl::SeparableConvImpl(int in_channels, int out_channels, int dila
   bn_ = register_module("bn", batch_norm(out_channels));
 }
 torch::Tensor SeparableConvImpl::forward(const torch::Tensor& x) {
-  const torch::Tensor spatial = norm_activate(*depthwise_bn_, depthwise_(x), Activation::kRelu);
+  const torch::Tensor spatial = depthwise_->forward_between(nullptr, x, *depthwise_bn_, Activation::kRelu);
   return norm_activate(*bn_, pointwise_(spatial), Activation::kRelu);
 }
 

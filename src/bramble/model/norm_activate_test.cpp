@@ -78,6 +78,28 @@ TEST(NormActivateBits, AreTheSameWithAnyNumberOfThreadsAndLayout) {
   at::set_num_threads(threads);
 }
 
+TEST(NormActivateAdded, IsAddedAndHasTheWholeSlope) {
+  torch::manual_seed(4);
+  torch::nn::BatchNorm2d norm = made_up_norm(24), theirs(norm->options);
+  {
+    const torch::NoGradGuard no_grad;
+    theirs->weight.copy_(norm->weight);
+    theirs->bias.copy_(norm->bias);
+  }
+  const torch::Tensor x = torch::randn({3, 24, 9, 7}).requires_grad_(true), z = x.detach().clone().requires_grad_(true);
+  const torch::Tensor added = torch::randn({3, 24, 9, 7}).requires_grad_(true),
+                      added_theirs = added.detach().clone().requires_grad_(true);
+  const torch::Tensor y = norm_activate(*norm, x, Activation::kNone, added);
+  const torch::Tensor expected = theirs->forward(z) + added_theirs;
+  y.square().sum().backward();
+  expected.square().sum().backward();
+  EXPECT_LT(difference(y, expected), 1e-5);
+  EXPECT_LT(difference(x.grad(), z.grad()), 1e-4);
+  EXPECT_LT(difference(added.grad(), added_theirs.grad()), 1e-5);
+  norm->eval();
+  EXPECT_TRUE(torch::equal(norm_activate(*norm, x, Activation::kNone, added), norm->forward(x) + added));
+}
+
 TEST(NormActivateEval, UsesWhatItHasTracked) {
   torch::manual_seed(6);
   torch::nn::BatchNorm2d norm = made_up_norm(16);

@@ -1,4 +1,5 @@
 #pragma once
+#include <c10/core/Device.h>
 #include <torch/optim/adamw.h>
 
 #include <cstdint>
@@ -6,12 +7,13 @@
 
 namespace bramble {
 
-/// Whether fused_step() is there: libtorch 2.4 or newer.
-bool has_fused_adamw();
+/// Whether fused_step() is there: on the CPU always, on a GPU with libtorch 2.4 or newer.
+bool has_fused_adamw(const torch::Device& device);
 
-/// What optimizer.step() does, in a few kernels over all parameters instead of a dozen a parameter, which is what a GPU
-/// spends most of a small network's step on. The moments lie where step() keeps them. Throws Error where it is not
-/// there.
+/// What optimizer.step() does (without amsgrad), on float parameters: on a GPU in a few kernels over all of them
+/// instead of a dozen a parameter, which is what it spends most of a small network's step on; on the CPU in one pass
+/// over a parameter and its moments instead of a dozen. The moments lie where step() keeps them. Throws Error where it
+/// is not there.
 void fused_step(torch::optim::AdamW& optimizer);
 
 /// The same with numbers that lie on the GPU, for work that is recorded: `rates` (one a group), `step` (how often the

@@ -161,7 +161,7 @@ void TrainStep::apply(double rate) {
       static_cast<torch::optim::AdamWOptions&>(how).lr(rates[i]);
   }
   auto* adamw = dynamic_cast<torch::optim::AdamW*>(optimizer_.get());
-  if (adamw && options_.device.is_cuda() && has_fused_adamw())
+  if (adamw && has_fused_adamw(options_.device))
     fused_step(*adamw);
   else
     optimizer_->step();
@@ -185,7 +185,7 @@ bool TrainStep::can_record(const Batch& batch) {
   same_size_ = last_size_ == batch.image.sizes() ? same_size_ + 1 : 0;
   last_size_ = batch.image.sizes().vec();
   const LossOptions& loss = options_.loss;
-  return options_.record && options_.device.is_cuda() && RecordedWork::possible() && has_fused_adamw() &&
+  return options_.record && options_.device.is_cuda() && RecordedWork::possible() && has_fused_adamw(options_.device) &&
          options_.optimizer == "adamw" && options_.precision != torch::kHalf && loss.ohem >= 1 && loss.dice == 0 &&
          loss.lovasz == 0 && same_size_ >= kStepsBefore &&
          common_step(static_cast<torch::optim::AdamW&>(*optimizer_)) > 0;

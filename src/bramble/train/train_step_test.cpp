@@ -62,11 +62,10 @@ TEST(TrainStep, InBfloat16StaysBesideFloatAndLearns) {
 }
 
 TEST(FusedAdamW, IsAdamW) {
-  if (!has_fused_adamw()) GTEST_SKIP() << "this libtorch is older than 2.4";
   const auto setting = torch::optim::AdamWOptions(1e-2).weight_decay(0.1);
   torch::manual_seed(1);
   std::vector<torch::Tensor> ours, theirs;
-  for (const auto& shape : {std::vector<std::int64_t>{8, 4, 3, 3}, {6, 5, 1, 1}, {7}}) {
+  for (const auto& shape : {std::vector<std::int64_t>{8, 4, 3, 3}, {150, 250, 1, 1}, {7}}) {
     torch::Tensor values = torch::randn(shape);
     if (values.dim() == 4) values = values.contiguous(torch::MemoryFormat::ChannelsLast);
     ours.push_back(values.clone().requires_grad_());
@@ -75,7 +74,8 @@ TEST(FusedAdamW, IsAdamW) {
   torch::optim::AdamW mine(ours, setting), reference(theirs, setting);
   for (int step = 0; step < 5; ++step) {
     for (std::size_t i = 0; i < ours.size(); ++i) {
-      const torch::Tensor slope = torch::randn(ours[i].sizes());
+      if (i == 2 && step < 2) continue;                           // one that has learnt less often
+      const torch::Tensor slope = torch::randn(ours[i].sizes());  // laid out otherwise than its parameter
       ours[i].mutable_grad() = slope.clone();
       theirs[i].mutable_grad() = slope.clone();
     }

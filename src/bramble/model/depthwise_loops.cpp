@@ -1,0 +1,508 @@
+#include "bramble/model/depthwise_loops.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "bramble/model/lane.hpp"
+#include "bramble/model/omp_tasks.hpp"
+
+namespace bramble {
+namespace {
+
+// Pixels of a channels-last picture lie far apart, often so that they fight for the same cache lines, and every one is
+// read k² times: the loops work on copies of some channels of a band of rows, in one piece.
+constexpr std::int64_t kBlock = 32, kLanes = kBlock / kLane;
+constexpr std::int64_t kBandPixels = 2048;  // a quarter of a megabyte, input and gradient together half of one
+constexpr int kMaxKernel = 5;
+
+std::int64_t band_of(PictureShape shape) { return std::max<std::int64_t>(4, kBandPixels / shape.width); }
+std::int64_t bands_of(PictureShape shape) { return (shape.height + band_of(shape) - 1) / band_of(shape); }
+std::int64_t blocks_of(PictureShape shape) { return (shape.channels + kBlock - 1) / kBlock; }
+
+// --- where the taps lie
+// -----------------------------------------------------------------------------------------------
+
+// A tap that counts for one row: which row it takes, and which row of the kernel.
+struct Tap {
+  std::int64_t from, kernel;
+};
+using RowTaps = std::vector<std::vector<Tap>>;
+
+RowTaps forward_rows(std::int64_t out, std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                     std::int64_t padding) {
+  RowTaps taps(static_cast<std::size_t>(out));
+  for (std::int64_t y = 0; y < out; ++y)
+    for (std::int64_t k = 0; k < kernel; ++k)
+      if (const auto from = y * stride + k * dilation - padding; from >= 0 && from < in)
+        taps[static_cast<std::size_t>(y)].push_back({from, k});
+  return taps;
+}
+// The same table seen from the input: which output rows a gradient comes from.
+RowTaps transposed(const RowTaps& taps, std::int64_t in) {
+  RowTaps back(static_cast<std::size_t>(in));
+  for (std::size_t y = 0; y < taps.size(); ++y)
+    for (const Tap tap : taps[y])
+      back[static_cast<std::size_t>(tap.from)].push_back({static_cast<std::int64_t>(y), tap.kernel});
+  return back;
+}
+
+// Within a row, results first, first + step, … take the same taps: result number j takes tap t from column
+// j · source_step + offset[t]. Taps that only ever meet zeros are left out.
+struct Phase {
+  std::int64_t first, step, count, source_step;
+  int taps = 0;
+  std::array<std::int64_t, kMaxKernel> kernel{}, offset{};
+
+  void add(std::int64_t k, std::int64_t at, std::int64_t sources) {
+    const std::int64_t last = at + (count - 1) * source_step;
+    bool meets = false;
+    for (std::int64_t from = at; from <= last && !meets; from += source_step) meets = from >= 0 && from < sources;
+    if (!meets) return;
+    kernel[static_cast<std::size_t>(taps)] = k;
+    offset[static_cast<std::size_t>(taps++)] = at;
+  }
+};
+// Zeros before and behind a row of sources, so that no tap needs to ask.
+struct Columns {
+  std::vector<Phase> phases;
+  std::int64_t before = 0, behind = 0;
+
+  void pad(std::int64_t sources) {
+    for (const Phase& phase : phases)
+      for (int t = 0; t < phase.taps; ++t) {
+        const std::int64_t at = phase.offset[static_cast<std::size_t>(t)];
+        before = std::max(before, -at);
+        behind = std::max(behind, at + (phase.count - 1) * phase.source_step + 1 - sources);
+      }
+  }
+};
+Columns forward_columns(std::int64_t out, std::int64_t in, std::int64_t kernel, const DepthwiseGeometry& geometry) {
+  Phase phase{0, 1, out, geometry.stride};
+  for (std::int64_t k = 0; k < kernel; ++k) phase.add(k, k * geometry.dilation - geometry.padding_left, in);
+  Columns columns{{phase}};
+  columns.pad(in);
+  return columns;
+}
+Columns backward_columns(std::int64_t out, std::int64_t in, std::int64_t kernel, const DepthwiseGeometry& geometry) {
+  Columns columns;
+  for (std::int64_t first = 0; first < std::min(geometry.stride, in); ++first) {
+    Phase phase{first, geometry.stride, (in - first + geometry.stride - 1) / geometry.stride, 1};
+    for (std::int64_t k = 0; k < kernel; ++k)
+      if (const auto at = first + geometry.padding_left - k * geometry.dilation; at % geometry.stride == 0)
+        phase.add(k, at / geometry.stride, out);
+    columns.phases.push_back(phase);
+  }
+  columns.pad(out);
+  return columns;
+}
+
+// --- copies
+// -----------------------------------------------------------------------------------------------------------
+
+// Rows [begin, end) of a picture, kBlock channels from c on, with zeros around each: [rows, before + width + behind,
+// kBlock]; the channels beyond the picture's are not written. read(i, c): a lane of the picture's number i, channel c.
+template <typename Read>
+void copy_rows(const Read& read, PictureShape shape, std::int64_t sample, std::int64_t begin, std::int64_t end,
+               std::int64_t c, const Columns& columns, std::vector<float>& lines) {
+  constexpr std::int64_t kAhead = 12;  // pixels, until the memory has answered
+  const std::int64_t length = columns.before + shape.width + columns.behind,
+                     lanes = std::min(kLanes, (shape.channels - c) / kLane);
+  lines.resize(static_cast<std::size_t>(std::max<std::int64_t>(end - begin, 0) * length * kBlock));
+  float* to = lines.data();
+  for (std::int64_t y = begin; y < end; ++y) {
+    std::fill_n(to, columns.before * kBlock, 0.0F);
+    to += columns.before * kBlock;
+    std::int64_t at = (sample * shape.height + y) * shape.width * shape.channels + c;
+    const auto copy = [&](auto all) {
+      for (std::int64_t x = 0; x < shape.width; ++x, at += shape.channels, to += kBlock) {
+        read.prefetch(at + kAhead * shape.channels, lanes);
+        for (std::int64_t lane = 0; lane < (all.value ? kLanes : lanes); ++lane)
+          store(to + lane * kLane, read(at + lane * kLane, c + lane * kLane));
+      }
+    };
+    if (lanes == kLanes)
+      copy(std::true_type());
+    else
+      copy(std::false_type());
+    std::fill_n(to, columns.behind * kBlock, 0.0F);
+    to += columns.behind * kBlock;
+  }
+}
+
+void prefetch(const float* from, std::int64_t lanes) {
+  for (std::int64_t k = 0; k < lanes * kLane; k += 16) __builtin_prefetch(from + k);
+}
+
+struct ReadPlain {
+  const float* x;
+  void prefetch(std::int64_t i, std::int64_t lanes) const { bramble::prefetch(x + i, lanes); }
+  Lane operator()(std::int64_t i, std::int64_t) const { return load(x + i); }
+};
+template <Activation kKind>
+struct ReadNormalised {
+  const float *x, *scale, *shift;
+  void prefetch(std::int64_t i, std::int64_t lanes) const { bramble::prefetch(x + i, lanes); }
+  Lane operator()(std::int64_t i, std::int64_t c) const {
+    return activated<kKind>(load(x + i) * load(scale + c) + load(shift + c));
+  }
+};
+template <Activation kKind>
+struct ReadSlope {
+  const float *slope, *y, *scale, *shift, *of_y, *rest;
+  void prefetch(std::int64_t i, std::int64_t lanes) const {
+    bramble::prefetch(slope + i, lanes);
+    bramble::prefetch(y + i, lanes);
+  }
+  Lane operator()(std::int64_t i, std::int64_t c) const {
+    const Lane value = load(y + i), factor = load(scale + c);
+    return factor * passed<kKind>(load(slope + i), value * factor + load(shift + c)) +
+           (load(of_y + c) * value + load(rest + c));
+  }
+};
+
+// Calls work with how the pixels are to be read.
+template <typename Work>
+void with_reader(const DepthwiseInput& input, const Work& work) {
+  if (!input.norm) return work(ReadPlain{input.x});
+  with_kind(input.activation, [&](auto kind) {
+    work(ReadNormalised<kind.value>{input.x, input.norm->scale(), input.norm->shift()});
+  });
+}
+template <typename Work>
+void with_reader(const DepthwiseSlope& slope, const Work& work) {
+  if (!slope.norm) return work(ReadPlain{slope.slope});
+  with_kind(slope.activation, [&](auto kind) {
+    work(ReadSlope<kind.value>{slope.slope, slope.y, slope.norm->scale(), slope.norm->shift(),
+                               slope.gradient->of_x.data(), slope.gradient->rest.data()});
+  });
+}
+
+// --- sums of products
+// -------------------------------------------------------------------------------------------------
+
+// sums(j · step) (+)= Σ lines(j · source_step + offset) · tap, for kWide lanes of channels. first: no sums yet.
+template <int kTaps, int kWide>
+void add_taps(const Phase& phase, const float* line, const float* taps, bool first, float* sums) {
+  Lane tap[kTaps + 1][kWide];
+  const float* from[kTaps + 1];
+  for (int t = 0; t < kTaps; ++t) {
+    from[t] = line + phase.offset[static_cast<std::size_t>(t)] * kBlock;
+    for (int i = 0; i < kWide; ++i)
+      tap[t][i] = load(taps + phase.kernel[static_cast<std::size_t>(t)] * kBlock + i * kLane);
+  }
+  float* to = sums + phase.first * kBlock;
+  const std::int64_t step = phase.step * kBlock, source_step = phase.source_step * kBlock;
+  const auto run = [&](auto is_first) {
+    for (std::int64_t j = 0; j < phase.count; ++j, to += step) {
+      Lane sum[kWide];
+      for (int i = 0; i < kWide; ++i) sum[i] = is_first.value ? Lane{} : load(to + i * kLane);
+      for (int t = 0; t < kTaps; ++t)
+        for (int i = 0; i < kWide; ++i) sum[i] += load(from[t] + j * source_step + i * kLane) * tap[t][i];
+      for (int i = 0; i < kWide; ++i) store(to + i * kLane, sum[i]);
+    }
+  };
+  if (first)
+    run(std::true_type());
+  else
+    run(std::false_type());
+}
+template <int kWide>
+void add_taps(const Phase& phase, const float* line, const float* taps, bool first, float* sums) {
+  switch (phase.taps) {
+    case 5:
+      return add_taps<5, kWide>(phase, line, taps, first, sums);
+    case 4:
+      return add_taps<4, kWide>(phase, line, taps, first, sums);
+    case 3:
+      return add_taps<3, kWide>(phase, line, taps, first, sums);
+    case 2:
+      return add_taps<2, kWide>(phase, line, taps, first, sums);
+    case 1:
+      return add_taps<1, kWide>(phase, line, taps, first, sums);
+    default:
+      if (first) add_taps<0, kWide>(phase, line, taps, first, sums);
+  }
+}
+
+// A row of results. lines: rows from `low` on, as copy_rows made them; taps: [k, k, kBlock]; sums: [width, kBlock].
+void convolve_row(const std::vector<Tap>& rows, std::int64_t low, const Columns& columns, std::int64_t length,
+                  const std::vector<float>& lines, const std::vector<float>& taps, std::int64_t kernel,
+                  std::int64_t lanes, std::vector<float>& sums) {
+  if (rows.empty()) return void(std::fill(sums.begin(), sums.end(), 0.0F));
+  bool first = true;
+  for (const Tap row : rows) {
+    const float* const line = lines.data() + ((row.from - low) * length + columns.before) * kBlock;
+    const float* const weights = taps.data() + row.kernel * kernel * kBlock;
+    for (const Phase& phase : columns.phases) {
+      std::int64_t lane = 0;
+      for (; lane + 2 <= lanes; lane += 2)
+        add_taps<2>(phase, line + lane * kLane, weights + lane * kLane, first, sums.data() + lane * kLane);
+      if (lane < lanes)
+        add_taps<1>(phase, line + lane * kLane, weights + lane * kLane, first, sums.data() + lane * kLane);
+    }
+    first = false;
+  }
+}
+
+// total(t) += Σ_j slope(j) · pixel(j · source_step + offset[t]), for kWide lanes; the sums of a row stay in registers.
+template <int kTaps, int kWide>
+void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, float* total) {
+  Lane sum[kTaps][kWide] = {};
+  const float* from[kTaps];
+  for (int t = 0; t < kTaps; ++t) from[t] = line + phase.offset[static_cast<std::size_t>(t)] * kBlock;
+  const std::int64_t source_step = phase.source_step * kBlock;
+  for (std::int64_t j = 0; j < phase.count; ++j)
+    for (int i = 0; i < kWide; ++i) {
+      const Lane slope = load(slopes + j * kBlock + i * kLane);
+      for (int t = 0; t < kTaps; ++t) sum[t][i] += slope * load(from[t] + j * source_step + i * kLane);
+    }
+  for (int t = 0; t < kTaps; ++t)
+    for (int i = 0; i < kWide; ++i) {
+      float* const to = total + phase.kernel[static_cast<std::size_t>(t)] * kBlock + i * kLane;
+      store(to, load(to) + sum[t][i]);
+    }
+}
+template <int kWide>
+void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, float* total) {
+  switch (phase.taps) {
+    case 5:
+      return add_tap_slopes<5, kWide>(phase, line, slopes, total);
+    case 4:
+      return add_tap_slopes<4, kWide>(phase, line, slopes, total);
+    case 3:
+      return add_tap_slopes<3, kWide>(phase, line, slopes, total);
+    case 2:
+      return add_tap_slopes<2, kWide>(phase, line, slopes, total);
+    case 1:
+      return add_tap_slopes<1, kWide>(phase, line, slopes, total);
+    default:
+      return;
+  }
+}
+
+// The first and the last row plus one that rows [begin, end) take from.
+std::pair<std::int64_t, std::int64_t> sources_of(const RowTaps& rows, std::int64_t begin, std::int64_t end) {
+  std::int64_t low = 0, high = 0;
+  for (std::int64_t y = begin; y < end; ++y)
+    for (const Tap row : rows[static_cast<std::size_t>(y)]) {
+      low = high == 0 ? row.from : std::min(low, row.from);
+      high = std::max(high, row.from + 1);
+    }
+  return {low, high};
+}
+
+void copy_taps(const float* taps, std::int64_t count, std::int64_t channels, std::int64_t c, std::vector<float>& to) {
+  for (std::int64_t k = 0; k < count; ++k)
+    std::copy_n(taps + k * channels + c, std::min(kBlock, channels - c), to.data() + k * kBlock);
+}
+
+// A band of rows of some channels of a sample: what a thread works on at once.
+struct Band {
+  std::int64_t part;  // of the picture: sample · bands + band
+  std::int64_t sample, begin, end, c, lanes;
+};
+Band band_of_task(PictureShape shape, std::int64_t task) {
+  const std::int64_t blocks = blocks_of(shape), bands = bands_of(shape), part = task / blocks,
+                     c = task % blocks * kBlock, begin = part % bands * band_of(shape);
+  return {part,  part / bands,
+          begin, std::min(shape.height, begin + band_of(shape)),
+          c,     std::min(kLanes, (shape.channels - c) / kLane)};
+}
+std::int64_t tasks_of(PictureShape shape) { return shape.samples * bands_of(shape) * blocks_of(shape); }
+
+// Mean and sum of squared differences of some pixels, and more pixels row by row.
+struct RowMoments {
+  std::int64_t count = 0;
+  std::array<float, kBlock> mean{}, squares{};
+
+  void add(const float* row, std::int64_t width, std::int64_t lanes) {
+    const float share = 1.0F / static_cast<float>(width),
+                weight = static_cast<float>(width) / static_cast<float>(count + width);
+    for (std::int64_t k = 0; k < lanes * kLane; k += kLane) {
+      Lane sum = {}, squared = {};
+      for (std::int64_t x = 0; x < width; ++x) sum += load(row + x * kBlock + k);
+      const Lane middle = sum * share;
+      for (std::int64_t x = 0; x < width; ++x) {
+        const Lane apart = load(row + x * kBlock + k) - middle;
+        squared += apart * apart;
+      }
+      const Lane before = load(mean.data() + k), apart = middle - before;
+      store(mean.data() + k, before + apart * weight);
+      store(squares.data() + k,
+            load(squares.data() + k) + squared + apart * apart * (weight * static_cast<float>(count)));
+    }
+    count += width;
+  }
+};
+
+}  // namespace
+
+Moments depthwise_forward(const DepthwiseInput& input, PictureShape in, const float* taps, std::int64_t kernel,
+                          const DepthwiseGeometry& geometry, float* y, PictureShape out, bool wants_moments) {
+  const RowTaps rows =
+      forward_rows(out.height, in.height, kernel, geometry.stride, geometry.dilation, geometry.padding_top);
+  const Columns columns = forward_columns(out.width, in.width, kernel, geometry);
+  const std::int64_t length = columns.before + in.width + columns.behind;
+  std::vector<float> parts;
+  std::vector<std::int64_t> counts;
+  if (wants_moments) {
+    counts.resize(static_cast<std::size_t>(out.samples * bands_of(out)));
+    parts.resize(counts.size() * static_cast<std::size_t>(2 * out.channels));
+  }
+  struct Space {
+    std::vector<float> lines, taps, sums;
+  };
+  const auto make_space = [&] {
+    return Space{{},
+                 std::vector<float>(static_cast<std::size_t>(kernel * kernel * kBlock)),
+                 std::vector<float>(static_cast<std::size_t>(out.width * kBlock))};
+  };
+  with_reader(input, [&](const auto& read) {
+    for_tasks(tasks_of(out), make_space, [&](Space& space, std::int64_t task) {
+      const Band band = band_of_task(out, task);
+      const auto [low, high] = sources_of(rows, band.begin, band.end);
+      copy_rows(read, in, band.sample, low, high, band.c, columns, space.lines);
+      copy_taps(taps, kernel * kernel, in.channels, band.c, space.taps);
+      RowMoments moments;
+      for (std::int64_t row = band.begin; row < band.end; ++row) {
+        convolve_row(rows[static_cast<std::size_t>(row)], low, columns, length, space.lines, space.taps, kernel,
+                     band.lanes, space.sums);
+        float* to = y + (band.sample * out.height + row) * out.width * out.channels + band.c;
+        for (std::int64_t x = 0; x < out.width; ++x, to += out.channels)
+          for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane)
+            store(to + k, load(space.sums.data() + x * kBlock + k));
+        if (wants_moments) moments.add(space.sums.data(), out.width, band.lanes);
+      }
+      if (!wants_moments) return;
+      counts[static_cast<std::size_t>(band.part)] = moments.count;  // the same from every block of channels
+      float* const part = parts.data() + 2 * band.part * out.channels + band.c;
+      std::copy_n(moments.mean.data(), band.lanes * kLane, part);
+      std::copy_n(moments.squares.data(), band.lanes * kLane, part + out.channels);
+    });
+  });
+  return wants_moments ? together(parts, static_cast<std::size_t>(out.channels), counts) : Moments{};
+}
+
+namespace {
+
+// What becomes of a row of slopes: let through by the activation in front, summed up for its norm, and stored.
+template <Activation kKind>
+void store_slopes(const DepthwiseInput& input, std::int64_t at, PictureShape in, const Band& band,
+                  const std::vector<float>& sums, float* plain, float* product, float* to_input) {
+  const float* const row = sums.data();
+  for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane) {
+    const std::int64_t c = band.c + k;
+    const Lane scale = load(input.norm->scale() + c), shift = load(input.norm->shift() + c),
+               mean = load(input.norm->mean() + c);
+    Lane sum = {}, sum_of_products = {};
+    for (std::int64_t x = 0; x < in.width; ++x) {
+      const Lane value = load(input.x + at + x * in.channels + k);
+      const Lane g = passed<kKind>(load(row + x * kBlock + k), value * scale + shift);
+      sum += g;
+      sum_of_products += g * (value - mean);
+      store(to_input + at + x * in.channels + k, g);
+    }
+    store(plain + k, load(plain + k) + sum);
+    store(product + k, load(product + k) + sum_of_products);
+  }
+}
+
+}  // namespace
+
+DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape in, const float* taps,
+                                     std::int64_t kernel, const DepthwiseGeometry& geometry,
+                                     const DepthwiseSlope& slope, PictureShape out, float* to_input, bool wants_taps) {
+  const RowTaps rows = transposed(
+      forward_rows(out.height, in.height, kernel, geometry.stride, geometry.dilation, geometry.padding_top), in.height);
+  const Columns columns = backward_columns(out.width, in.width, kernel, geometry),
+                pixel_columns = forward_columns(out.width, in.width, kernel, geometry);
+  const std::int64_t length = columns.before + out.width + columns.behind,
+                     pixel_length = pixel_columns.before + in.width + pixel_columns.behind;
+  const auto parts = static_cast<std::size_t>(in.samples * bands_of(in)),
+             numbers = static_cast<std::size_t>(2 * in.channels),
+             tap_numbers = static_cast<std::size_t>(kernel * kernel * in.channels);
+  std::vector<float> sum_parts(input.norm && to_input ? parts * numbers : 0),
+      tap_parts(wants_taps ? parts * tap_numbers : 0);
+  struct Space {
+    std::vector<float> slopes, pixels, taps, sums, total;
+  };
+  const auto make_space = [&] {
+    const auto taps_size = static_cast<std::size_t>(kernel * kernel * kBlock);
+    return Space{{},
+                 {},
+                 std::vector<float>(taps_size),
+                 std::vector<float>(static_cast<std::size_t>(in.width * kBlock)),
+                 std::vector<float>(taps_size)};
+  };
+  // 1. The slope of what was read: the same convolution, its taps the other way round.
+  const auto input_slopes = [&](Space& space, const Band& band, std::int64_t low) {
+    copy_taps(taps, kernel * kernel, in.channels, band.c, space.taps);
+    std::array<float, kBlock> plain{}, product{};
+    for (std::int64_t row = band.begin; row < band.end; ++row) {
+      convolve_row(rows[static_cast<std::size_t>(row)], low, columns, length, space.slopes, space.taps, kernel,
+                   band.lanes, space.sums);
+      const std::int64_t at = (band.sample * in.height + row) * in.width * in.channels + band.c;
+      if (input.norm) {
+        with_kind(input.activation, [&](auto kind) {
+          store_slopes<kind.value>(input, at, in, band, space.sums, plain.data(), product.data(), to_input);
+        });
+      } else {
+        for (std::int64_t x = 0; x < in.width; ++x)
+          for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane)
+            store(to_input + at + x * in.channels + k, load(space.sums.data() + x * kBlock + k));
+      }
+    }
+    if (!input.norm) return;
+    float* const part = sum_parts.data() + 2 * band.part * in.channels + band.c;
+    std::copy_n(plain.data(), band.lanes * kLane, part);
+    std::copy_n(product.data(), band.lanes * kLane, part + in.channels);
+  };
+  // 2. The slope of the taps: every pixel of the band times the slopes of the results that took it.
+  const auto tap_slopes = [&](Space& space, const Band& band, std::int64_t low) {
+    std::fill(space.total.begin(), space.total.end(), 0.0F);
+    const Phase& phase = pixel_columns.phases[0];
+    for (std::int64_t row = band.begin; row < band.end; ++row)
+      for (const Tap tap : rows[static_cast<std::size_t>(row)]) {
+        const float* const line =
+            space.pixels.data() + ((row - band.begin) * pixel_length + pixel_columns.before) * kBlock;
+        const float* const slopes = space.slopes.data() + ((tap.from - low) * length + columns.before) * kBlock;
+        float* const total = space.total.data() + tap.kernel * kernel * kBlock;
+        std::int64_t lane = 0;
+        for (; lane + 2 <= band.lanes; lane += 2)
+          add_tap_slopes<2>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
+        if (lane < band.lanes)
+          add_tap_slopes<1>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
+      }
+    for (std::int64_t k = 0; k < kernel * kernel; ++k)
+      std::copy_n(space.total.data() + k * kBlock, band.lanes * kLane,
+                  tap_parts.data() + (band.part * kernel * kernel + k) * in.channels + band.c);
+  };
+  with_reader(slope, [&](const auto& read_slope) {
+    with_reader(input, [&](const auto& read_pixel) {
+      for_tasks(tasks_of(in), make_space, [&](Space& space, std::int64_t task) {
+        const Band band = band_of_task(in, task);
+        const auto [low, high] = sources_of(rows, band.begin, band.end);
+        copy_rows(read_slope, out, band.sample, low, high, band.c, columns, space.slopes);
+        if (to_input) input_slopes(space, band, low);
+        if (!wants_taps) return;
+        copy_rows(read_pixel, in, band.sample, band.begin, band.end, band.c, pixel_columns, space.pixels);
+        tap_slopes(space, band, low);
+      });
+    });
+  });
+  DepthwiseGradient gradient;
+  if (!sum_parts.empty()) {
+    gradient.slope_sums.assign(numbers, 0.0);
+    for (std::size_t part = 0; part < parts; ++part)
+      for (std::size_t i = 0; i < numbers; ++i) gradient.slope_sums[i] += sum_parts[part * numbers + i];
+  }
+  if (wants_taps) {
+    std::vector<double> sums(tap_numbers, 0.0);
+    for (std::size_t part = 0; part < parts; ++part)
+      for (std::size_t i = 0; i < tap_numbers; ++i) sums[i] += tap_parts[part * tap_numbers + i];
+    gradient.to_taps.assign(sums.begin(), sums.end());
+  }
+  return gradient;
+}
+
+}  // namespace bramble
