@@ -9,11 +9,12 @@ namespace bramble {
 
 torch::Tensor attentional_class_features(const torch::Tensor& x, const torch::Tensor& coarse) {
   const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), k = coarse.size(1);
-  const torch::Tensor probability = torch::softmax(coarse, 1).reshape({n, k, h * w});  // [N, K, hw]
-  const torch::Tensor features = x.reshape({n, c, h * w});                             // [N, C, hw]
-  const torch::Tensor centres =
-      torch::bmm(probability, features.transpose(1, 2)) / (probability.sum(2, true) + 1e-6);  // [N, K, C]
-  return torch::bmm(centres.transpose(1, 2), probability).reshape({n, c, h, w});              // [N, C, h, w]
+  // Pixels first, as channels-last pictures lie in memory: nothing is copied.
+  const torch::Tensor probability = torch::softmax(coarse, 1).permute({0, 2, 3, 1}).reshape({n, h * w, k});
+  const torch::Tensor features = x.permute({0, 2, 3, 1}).reshape({n, h * w, c});
+  const torch::Tensor centres = torch::bmm(probability.transpose(1, 2), features) /
+                                (probability.sum(1, true).transpose(1, 2) + 1e-6);      // [N, K, C]
+  return torch::bmm(probability, centres).reshape({n, h, w, c}).permute({0, 3, 1, 2});  // [N, C, h, w]
 }
 
 AcfNetImpl::AcfNetImpl(const std::string& backbone, const std::string& decoder, int classes)
@@ -52,12 +53,11 @@ AcfNetImpl::Output AcfNetImpl::forward(const torch::Tensor& input) {
   // 2. Coarse map and attentional class features.
   Output out;
   out.coarse = coarse_(x);
-  torch::Tensor y = fuse_(torch::cat({x, attend_(attentional_class_features(x, out.coarse))}, 1));
+  torch::Tensor y = fuse_(x, attend_(attentional_class_features(x, out.coarse)));
   y = seeded_dropout(y, 0.1, is_training());
   // 3. Detail.
-  if (!high_.is_empty()) y = refine_(torch::cat({resize_like(high_(y), features.quarter), low_(features.quarter)}, 1));
-  if (!half_high_.is_empty())
-    y = half_refine_(torch::cat({resize_like(half_high_(y), features.half), half_low_(features.half)}, 1));
+  if (!high_.is_empty()) y = refine_(resize_like(high_(y), features.quarter), low_(features.quarter));
+  if (!half_high_.is_empty()) y = half_refine_(resize_like(half_high_(y), features.half), half_low_(features.half));
   out.logits = classifier_(y);
   return out;
 }

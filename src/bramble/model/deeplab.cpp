@@ -19,9 +19,8 @@ DeepLabV3PlusImpl::DeepLabV3PlusImpl(const BackboneOptions& backbone, int classe
 
 DeepLabV3PlusImpl::Output DeepLabV3PlusImpl::forward(const torch::Tensor& input) {
   const auto features = backbone_->forward(input);
-  const torch::Tensor x = seeded_dropout(aspp_(features.deep), 0.1, is_training());  // [N, 256, h, w]
-  const torch::Tensor y =
-      refine1_(torch::cat({resize_like(x, features.quarter), low_(features.quarter)}, 1));  // [N, 256, H/4, W/4]
+  const torch::Tensor x = seeded_dropout(aspp_(features.deep), 0.1, is_training());            // [N, 256, h, w]
+  const torch::Tensor y = refine1_(resize_like(x, features.quarter), low_(features.quarter));  // [N, 256, H/4, W/4]
   Output out;
   out.logits = classifier_(seeded_dropout(refine2_(y), 0.1, is_training()));
   return out;

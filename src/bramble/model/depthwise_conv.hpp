@@ -18,6 +18,10 @@ struct DepthwiseGeometry {
 /// serves; weights float, channels a multiple of 8, kernel 3x3 or 5x5.
 bool can_depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight);
 
+/// Whether depthwise_conv_between() takes the channels of x and behind them those of `more`: float on the CPU, those of
+/// x a multiple of 32.
+bool can_depthwise_conv(const torch::Tensor& x, const torch::Tensor& more, const torch::Tensor& weight);
+
 /// Depthwise convolution for training, with its gradients; on a GPU with a stride of 1 or 2. x: [N, C, H, W] (taken
 /// channels-last, copied when it is not); weight: [C, 1, k, k]. Returns [N, C, out_height, out_width], channels-last.
 ///
@@ -31,8 +35,11 @@ torch::Tensor depthwise_conv(const torch::Tensor& x, const torch::Tensor& weight
 /// slopes between the parts, and memory is passed over fourteen times instead of twenty-two, forwards and back.
 /// Elsewhere it is norm_activate(), depthwise_conv() and norm_activate(). x and weight must be such that
 /// can_depthwise_conv().
+/// more: channels behind those of x, read from where they are instead of being put together first; only where the norm
+/// trains on the CPU, there is no `before`, and can_depthwise_conv() says so.
 torch::Tensor depthwise_conv_between(torch::nn::BatchNorm2dImpl* before, const torch::Tensor& x,
                                      const torch::Tensor& weight, const DepthwiseGeometry& geometry,
-                                     torch::nn::BatchNorm2dImpl& after, Activation activation);
+                                     torch::nn::BatchNorm2dImpl& after, Activation activation,
+                                     const torch::Tensor& more = {});
 
 }  // namespace bramble

@@ -143,6 +143,33 @@ INSTANTIATE_TEST_SUITE_P(Geometries, DepthwiseConvBetween,
                                           testing::Values(Activation::kNone, Activation::kRelu, Activation::kRelu6),
                                           testing::Bool()));
 
+TEST(DepthwiseConvBetween, ReadsChannelsFromTwoPictures) {
+  torch::manual_seed(7);
+  torch::nn::BatchNorm2d norm = made_up_norm(88), norm_of_one = made_up_norm(88);
+  {
+    const torch::NoGradGuard no_grad;
+    norm_of_one->weight.copy_(norm->weight);
+    norm_of_one->bias.copy_(norm->bias);
+  }
+  torch::Tensor x = torch::randn({2, 64, 21, 130}), more = torch::randn({2, 24, 21, 130}),
+                weight = torch::randn({88, 1, 3, 3});
+  torch::Tensor one = torch::cat({x, more}, 1), weight_of_one = weight.clone();
+  for (auto* tensor : {&x, &more, &weight, &one, &weight_of_one}) tensor->requires_grad_(true);
+  const DepthwiseGeometry geometry{1, 1, 1, 1, 21, 130};
+  EXPECT_TRUE(can_depthwise_conv(x, more, weight));
+  EXPECT_FALSE(can_depthwise_conv(more, x, weight));  // 24 channels are no multiple of 32
+  const torch::Tensor y = depthwise_conv_between(nullptr, x, weight, geometry, *norm, Activation::kRelu, more);
+  const torch::Tensor expected =
+      depthwise_conv_between(nullptr, one, weight_of_one, geometry, *norm_of_one, Activation::kRelu);
+  EXPECT_TRUE(torch::equal(y, expected));
+  const torch::Tensor slope = torch::randn(y.sizes());
+  y.backward(slope);
+  expected.backward(slope);
+  EXPECT_TRUE(torch::equal(torch::cat({x.grad(), more.grad()}, 1), one.grad()));
+  EXPECT_TRUE(torch::equal(weight.grad(), weight_of_one.grad()));
+  EXPECT_TRUE(torch::equal(norm->weight.grad(), norm_of_one->weight.grad()));
+}
+
 TEST(DepthwiseConvBetween, MakesTheSameBitsWithAnyNumberOfThreads) {
   const int threads = at::get_num_threads();
   std::vector<torch::Tensor> first;

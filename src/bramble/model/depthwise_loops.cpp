@@ -11,7 +11,7 @@ namespace {
 
 // Pixels of a channels-last picture lie far apart, often so that they fight for the same cache lines, and every one is
 // read k² times: the loops work on copies of some channels of a band of rows, in one piece.
-constexpr std::int64_t kBlock = 32, kLanes = kBlock / kLane;
+constexpr std::int64_t kBlock = kDepthwiseBlock, kLanes = kBlock / kLane;
 constexpr std::int64_t kBandPixels = 2048;  // a quarter of a megabyte, input and gradient together half of one
 constexpr int kMaxKernel = 5;
 
@@ -244,6 +244,14 @@ void convolve_row(const std::vector<Tap>& rows, std::int64_t low, const Columns&
   }
 }
 
+// Into a picture whose pixels lie `channels` apart.
+void store_row(const std::vector<float>& sums, std::int64_t width, std::int64_t channels, std::int64_t lanes,
+               float* to) {
+  const float* from = sums.data();
+  for (std::int64_t x = 0; x < width; ++x, from += kBlock, to += channels)
+    for (std::int64_t k = 0; k < lanes * kLane; k += kLane) store(to + k, load(from + k));
+}
+
 // total(t) += Σ_j slope(j) · pixel(j · source_step + offset[t]), for kWide lanes; the sums of a row stay in registers.
 template <int kTaps, int kWide>
 void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, float* total) {
@@ -310,6 +318,25 @@ Band band_of_task(PictureShape shape, std::int64_t task) {
 }
 std::int64_t tasks_of(PictureShape shape) { return shape.samples * bands_of(shape) * blocks_of(shape); }
 
+// The picture in which channel c of the input lies, and its number there.
+struct Side {
+  bool behind;
+  PictureShape shape;
+  std::int64_t c;
+};
+Side side_of(const DepthwiseInput& input, PictureShape in, std::int64_t c) {
+  if (!input.more) return {false, in, c};
+  if (c < input.split) return {false, {in.samples, input.split, in.height, in.width}, c};
+  return {true, {in.samples, in.channels - input.split, in.height, in.width}, c - input.split};
+}
+template <typename Read>
+void copy_input(Read read, const DepthwiseInput& input, PictureShape in, std::int64_t sample, std::int64_t begin,
+                std::int64_t end, std::int64_t c, const Columns& columns, std::vector<float>& lines) {
+  const Side side = side_of(input, in, c);
+  if (side.behind) read.x = input.more;
+  copy_rows(read, side.shape, sample, begin, end, side.c, columns, lines);
+}
+
 // Mean and sum of squared differences of some pixels, and more pixels row by row.
 struct RowMoments {
   std::int64_t count = 0;
@@ -361,16 +388,14 @@ Moments depthwise_forward(const DepthwiseInput& input, PictureShape in, const fl
     for_tasks(tasks_of(out), make_space, [&](Space& space, std::int64_t task) {
       const Band band = band_of_task(out, task);
       const auto [low, high] = sources_of(rows, band.begin, band.end);
-      copy_rows(read, in, band.sample, low, high, band.c, columns, space.lines);
+      copy_input(read, input, in, band.sample, low, high, band.c, columns, space.lines);
       copy_taps(taps, kernel * kernel, in.channels, band.c, space.taps);
       RowMoments moments;
       for (std::int64_t row = band.begin; row < band.end; ++row) {
         convolve_row(rows[static_cast<std::size_t>(row)], low, columns, length, space.lines, space.taps, kernel,
                      band.lanes, space.sums);
-        float* to = y + (band.sample * out.height + row) * out.width * out.channels + band.c;
-        for (std::int64_t x = 0; x < out.width; ++x, to += out.channels)
-          for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane)
-            store(to + k, load(space.sums.data() + x * kBlock + k));
+        store_row(space.sums, out.width, out.channels, band.lanes,
+                  y + (band.sample * out.height + row) * out.width * out.channels + band.c);
         if (wants_moments) moments.add(space.sums.data(), out.width, band.lanes);
       }
       if (!wants_moments) return;
@@ -411,7 +436,8 @@ void store_slopes(const DepthwiseInput& input, std::int64_t at, PictureShape in,
 
 DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape in, const float* taps,
                                      std::int64_t kernel, const DepthwiseGeometry& geometry,
-                                     const DepthwiseSlope& slope, PictureShape out, float* to_input, bool wants_taps) {
+                                     const DepthwiseSlope& slope, PictureShape out, const DepthwiseInputSlope& to_input,
+                                     bool wants_taps) {
   const RowTaps rows = transposed(
       forward_rows(out.height, in.height, kernel, geometry.stride, geometry.dilation, geometry.padding_top), in.height);
   const Columns columns = backward_columns(out.width, in.width, kernel, geometry),
@@ -421,7 +447,7 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
   const auto parts = static_cast<std::size_t>(in.samples * bands_of(in)),
              numbers = static_cast<std::size_t>(2 * in.channels),
              tap_numbers = static_cast<std::size_t>(kernel * kernel * in.channels);
-  std::vector<float> sum_parts(input.norm && to_input ? parts * numbers : 0),
+  std::vector<float> sum_parts(input.norm && to_input.x ? parts * numbers : 0),
       tap_parts(wants_taps ? parts * tap_numbers : 0);
   struct Space {
     std::vector<float> slopes, pixels, taps, sums, total;
@@ -441,15 +467,15 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
     for (std::int64_t row = band.begin; row < band.end; ++row) {
       convolve_row(rows[static_cast<std::size_t>(row)], low, columns, length, space.slopes, space.taps, kernel,
                    band.lanes, space.sums);
-      const std::int64_t at = (band.sample * in.height + row) * in.width * in.channels + band.c;
+      const Side side = side_of(input, in, band.c);
+      const std::int64_t at = (band.sample * in.height + row) * in.width * side.shape.channels + side.c;
       if (input.norm) {
         with_kind(input.activation, [&](auto kind) {
-          store_slopes<kind.value>(input, at, in, band, space.sums, plain.data(), product.data(), to_input);
+          store_slopes<kind.value>(input, at, in, band, space.sums, plain.data(), product.data(), to_input.x);
         });
       } else {
-        for (std::int64_t x = 0; x < in.width; ++x)
-          for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane)
-            store(to_input + at + x * in.channels + k, load(space.sums.data() + x * kBlock + k));
+        store_row(space.sums, in.width, side.shape.channels, band.lanes,
+                  (side.behind ? to_input.more : to_input.x) + at);
       }
     }
     if (!input.norm) return;
@@ -483,9 +509,9 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
         const Band band = band_of_task(in, task);
         const auto [low, high] = sources_of(rows, band.begin, band.end);
         copy_rows(read_slope, out, band.sample, low, high, band.c, columns, space.slopes);
-        if (to_input) input_slopes(space, band, low);
+        if (to_input.x) input_slopes(space, band, low);
         if (!wants_taps) return;
-        copy_rows(read_pixel, in, band.sample, band.begin, band.end, band.c, pixel_columns, space.pixels);
+        copy_input(read_pixel, input, in, band.sample, band.begin, band.end, band.c, pixel_columns, space.pixels);
         tap_slopes(space, band, low);
       });
     });

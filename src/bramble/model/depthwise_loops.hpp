@@ -15,11 +15,22 @@ struct PictureShape {
   std::int64_t samples, channels, height, width;
 };
 
+/// Channels that a thread works on at once.
+inline constexpr std::int64_t kDepthwiseBlock = 32;
+
 /// What a convolution reads: activation(scale x + shift) where there are terms, otherwise x.
 struct DepthwiseInput {
   const float* x;
+  const float* more =
+      nullptr;             ///< the channels from `split` on, where they lie in a picture of their own (without norm)
+  std::int64_t split = 0;  ///< a multiple of kDepthwiseBlock
   const NormTerms* norm = nullptr;
   Activation activation = Activation::kNone;
+};
+/// Where its slope is put; null: it is not wanted.
+struct DepthwiseInputSlope {
+  float* x = nullptr;
+  float* more = nullptr;
 };
 
 /// y = the convolution, into `y` of shape `out`; taps: [k, k, C]. Returns y's moments where they are wanted.
@@ -39,10 +50,11 @@ struct DepthwiseGradient {
   std::vector<float> to_taps;      ///< [k, k, C]; empty where it is not wanted
   std::vector<double> slope_sums;  ///< as of slope_sums() of the norm in front, where there is one: [2][C]
 };
-/// to_input (null: not wanted): the slope of what the convolution read, and where a norm and an activation lie in
+/// to_input: the slope of what the convolution read, and where a norm and an activation lie in
 /// front, as much of it as the activation lets through: still to go through the norm.
 DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape in, const float* taps,
                                      std::int64_t kernel, const DepthwiseGeometry& geometry,
-                                     const DepthwiseSlope& slope, PictureShape out, float* to_input, bool wants_taps);
+                                     const DepthwiseSlope& slope, PictureShape out, const DepthwiseInputSlope& to_input,
+                                     bool wants_taps);
 
 }  // namespace bramble

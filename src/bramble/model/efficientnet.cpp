@@ -156,9 +156,13 @@ DepthwiseGeometry SameConvImpl::geometry_for(const torch::Tensor& x) {
 }
 
 torch::Tensor SameConvImpl::forward_between(nn::BatchNorm2dImpl* before, const torch::Tensor& x,
-                                            nn::BatchNorm2dImpl& after, Activation activation) {
+                                            nn::BatchNorm2dImpl& after, Activation activation,
+                                            const torch::Tensor& more) {
+  if (more.defined() && !(is_training() && trains_on_cpu(after, x) && can_depthwise_conv(x, more, weight)))
+    return forward_between(before, torch::cat({x, more}, 1), after, activation);
   const torch::Tensor read = trains_on_cpu(after, x) ? x.to(torch::kFloat) : x;  // bfloat16 under autocast
-  if (is_our_depthwise(read)) return depthwise_conv_between(before, read, weight, geometry_for(x), after, activation);
+  if (more.defined() || is_our_depthwise(read))
+    return depthwise_conv_between(before, read, weight, geometry_for(x), after, activation, more);
   return norm_activate(after, forward(before ? norm_activate(*before, x, activation) : x), activation);
 }
 

@@ -17,9 +17,10 @@ class SameConvImpl : public torch::nn::Module {
                bool symmetric = false);
   torch::Tensor forward(const torch::Tensor& x);
   /// activation(after(forward(activation(before(x))))), `before` left out where it is null: in one step where it can
-  /// be.
+  /// be. more: channels behind those of x, where it is given (then there must be no `before`).
   torch::Tensor forward_between(torch::nn::BatchNorm2dImpl* before, const torch::Tensor& x,
-                                torch::nn::BatchNorm2dImpl& after, Activation activation);
+                                torch::nn::BatchNorm2dImpl& after, Activation activation,
+                                const torch::Tensor& more = {});
 
   torch::Tensor weight;  // [out, in / groups, k, k]
   /// Of one sample, in the last forward().

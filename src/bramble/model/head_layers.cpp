@@ -22,8 +22,8 @@ SeparableConvImpl::SeparableConvImpl(int in_channels, int out_channels, int dila
   pointwise_ = register_module("pointwise", SameConv(in_channels, out_channels, 1));
   bn_ = register_module("bn", batch_norm(out_channels));
 }
-torch::Tensor SeparableConvImpl::forward(const torch::Tensor& x) {
-  const torch::Tensor spatial = depthwise_->forward_between(nullptr, x, *depthwise_bn_, Activation::kRelu);
+torch::Tensor SeparableConvImpl::forward(const torch::Tensor& x, const torch::Tensor& more) {
+  const torch::Tensor spatial = depthwise_->forward_between(nullptr, x, *depthwise_bn_, Activation::kRelu, more);
   return norm_activate(*bn_, pointwise_(spatial), Activation::kRelu);
 }
 
@@ -47,7 +47,8 @@ AsppImpl::AsppImpl(int in_channels, int output_stride) {
 
 torch::Tensor AsppImpl::forward(const torch::Tensor& x) {
   // The mean over the picture is one pixel, so its batch norm needs more than one sample in training.
-  const torch::Tensor pooled = pool_(x.mean({2, 3}, true)).expand({-1, -1, x.size(2), x.size(3)});
+  const torch::Tensor pooled =
+      pool_(x.mean({2, 3}, true)).expand({-1, -1, x.size(2), x.size(3)}).contiguous(x.suggest_memory_format());
   return project_(torch::cat({pooled, point_(x), rate6_(x), rate12_(x), rate18_(x)}, 1));
 }
 

@@ -10,11 +10,12 @@ namespace bramble {
 /// Channels of the heads' features.
 inline constexpr int kHeadChannels = 256;
 
-/// Depthwise 3x3 (dilated), BN, ReLU, pointwise 1x1, BN, ReLU.
+/// Depthwise 3x3 (dilated), BN, ReLU, pointwise 1x1, BN, ReLU; of x with the channels of `more`, if given, behind its
+/// own.
 class SeparableConvImpl : public torch::nn::Module {
  public:
   SeparableConvImpl(int in_channels, int out_channels, int dilation);
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& more = {});
 
  private:
   SameConv depthwise_{nullptr}, pointwise_{nullptr};

@@ -147,6 +147,8 @@ class Converter {
                 order.at(static_cast<std::size_t>(axis(in(2), in(0)))));
       return emit(node, "Transpose", {name(in(0))}, OnnxAttributes().set("perm", order));
     }
+    if (kind == "aten::permute")
+      return emit(node, "Transpose", {name(in(0))}, OnnxAttributes().set("perm", integers(in(1))));
     if (kind == "aten::bmm") return emit(node, "MatMul", {name(in(0)), name(in(1))});
     if (kind == "aten::mul") return emit(node, "Mul", {name(in(0)), name(in(1))});
     if (kind == "aten::div") return emit(node, "Div", {name(in(0)), name(in(1))});

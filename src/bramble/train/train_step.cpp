@@ -113,7 +113,8 @@ torch::Tensor TrainStep::loss(const SegmenterImpl::Output& out, const torch::Ten
 }
 
 void TrainStep::begin() {
-  optimizer_->zero_grad();
+  // Not zeroed: the backward pass hands its gradients over then, instead of adding them to what is there.
+  for (auto& parameter : network_->parameters()) parameter.mutable_grad().reset();
   statistics_before_.clear();
   statistics_sum_.clear();
 }
