@@ -410,25 +410,30 @@ Moments depthwise_forward(const DepthwiseInput& input, PictureShape in, const fl
 
 namespace {
 
-// What becomes of a row of slopes: let through by the activation in front, summed up for its norm, and stored.
-template <Activation kKind>
-void store_slopes(const DepthwiseInput& input, std::int64_t at, PictureShape in, const Band& band,
-                  const std::vector<float>& sums, float* plain, float* product, float* to_input) {
-  const float* const row = sums.data();
-  for (std::int64_t k = 0; k < band.lanes * kLane; k += kLane) {
-    const std::int64_t c = band.c + k;
-    const Lane scale = load(input.norm->scale() + c), shift = load(input.norm->shift() + c),
-               mean = load(input.norm->mean() + c);
-    Lane sum = {}, sum_of_products = {};
-    for (std::int64_t x = 0; x < in.width; ++x) {
-      const Lane value = load(input.x + at + x * in.channels + k);
-      const Lane g = passed<kKind>(load(row + x * kBlock + k), value * scale + shift);
-      sum += g;
-      sum_of_products += g * (value - mean);
-      store(to_input + at + x * in.channels + k, g);
+// What becomes of a row of slopes: let through by the activation in front, summed up for its norm, and stored. kWide
+// lanes at once: two are a cache line.
+template <Activation kKind, int kWide>
+void store_slopes(const float* x, std::int64_t channels, std::int64_t width, const NormTerms& norm, std::int64_t c,
+                  const float* row, float* plain, float* product, float* to) {
+  Lane scale[kWide], shift[kWide], mean[kWide], sum[kWide], sum_of_products[kWide];
+  for (int i = 0; i < kWide; ++i) {
+    scale[i] = load(norm.scale() + c + i * kLane);
+    shift[i] = load(norm.shift() + c + i * kLane);
+    mean[i] = load(norm.mean() + c + i * kLane);
+    sum[i] = load(plain + i * kLane);
+    sum_of_products[i] = load(product + i * kLane);
+  }
+  for (std::int64_t pixel = 0; pixel < width; ++pixel, x += channels, to += channels, row += kBlock)
+    for (int i = 0; i < kWide; ++i) {
+      const Lane value = load(x + i * kLane);
+      const Lane g = passed<kKind>(load(row + i * kLane), value * scale[i] + shift[i]);
+      sum[i] += g;
+      sum_of_products[i] += g * (value - mean[i]);
+      store(to + i * kLane, g);
     }
-    store(plain + k, load(plain + k) + sum);
-    store(product + k, load(product + k) + sum_of_products);
+  for (int i = 0; i < kWide; ++i) {
+    store(plain + i * kLane, sum[i]);
+    store(product + i * kLane, sum_of_products[i]);
   }
 }
 
@@ -471,7 +476,14 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
       const std::int64_t at = (band.sample * in.height + row) * in.width * side.shape.channels + side.c;
       if (input.norm) {
         with_kind(input.activation, [&](auto kind) {
-          store_slopes<kind.value>(input, at, in, band, space.sums, plain.data(), product.data(), to_input.x);
+          const auto some = [&](auto wide, std::int64_t k) {
+            store_slopes<kind.value, wide.value>(input.x + at + k, in.channels, in.width, *input.norm, band.c + k,
+                                                 space.sums.data() + k, plain.data() + k, product.data() + k,
+                                                 to_input.x + at + k);
+          };
+          std::int64_t lane = 0;
+          for (; lane + 2 <= band.lanes; lane += 2) some(std::integral_constant<int, 2>(), lane * kLane);
+          if (lane < band.lanes) some(std::integral_constant<int, 1>(), lane * kLane);
         });
       } else {
         store_row(space.sums, in.width, side.shape.channels, band.lanes,
@@ -517,15 +529,9 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
     });
   });
   DepthwiseGradient gradient;
-  if (!sum_parts.empty()) {
-    gradient.slope_sums.assign(numbers, 0.0);
-    for (std::size_t part = 0; part < parts; ++part)
-      for (std::size_t i = 0; i < numbers; ++i) gradient.slope_sums[i] += sum_parts[part * numbers + i];
-  }
+  if (!sum_parts.empty()) gradient.slope_sums = sum_of_parts(sum_parts, numbers);
   if (wants_taps) {
-    std::vector<double> sums(tap_numbers, 0.0);
-    for (std::size_t part = 0; part < parts; ++part)
-      for (std::size_t i = 0; i < tap_numbers; ++i) sums[i] += tap_parts[part * tap_numbers + i];
+    const std::vector<double> sums = sum_of_parts(tap_parts, tap_numbers);
     gradient.to_taps.assign(sums.begin(), sums.end());
   }
   return gradient;

@@ -24,6 +24,16 @@ void for_pieces(PixelRows rows, const Work& work) {
   });
 }
 
+// work(begin, end) for pieces of the channels: sums over many parts take long enough for all threads.
+template <typename Work>
+void for_channels(std::size_t channels, const Work& work) {
+  constexpr std::size_t kAtOnce = 64;
+  for_tasks(static_cast<std::int64_t>((channels + kAtOnce - 1) / kAtOnce), [&](std::int64_t task) {
+    const std::size_t begin = static_cast<std::size_t>(task) * kAtOnce;
+    work(begin, std::min(channels, begin + kAtOnce));
+  });
+}
+
 template <Activation kKind>
 void normalise_rows(const float* x, PixelRows rows, const float* scale, const float* shift, const float* added,
                     float* y) {
@@ -42,29 +52,64 @@ void normalise_rows(const float* x, PixelRows rows, const float* scale, const fl
   });
 }
 
+// kRows pixels: sums and terms of a channel are loaded once for all of them.
+template <Activation kKind, int kRows>
+void sum_slopes_of(const float* x, const float* slope, std::int64_t channels, const NormTerms& terms, float* plain,
+                   float* product) {
+  const float *const mean = terms.mean(), *const scale = terms.scale(), *const shift = terms.shift();
+  std::int64_t c = 0;
+  for (; c + kLane <= channels; c += kLane) {
+    const Lane factor = load(scale + c), offset = load(shift + c), middle = load(mean + c);
+    Lane sum = load(plain + c), sum_of_products = load(product + c);
+    for (int r = 0; r < kRows; ++r) {
+      const Lane value = load(x + r * channels + c);
+      const Lane g = passed<kKind>(load(slope + r * channels + c), value * factor + offset);
+      sum += g;
+      sum_of_products += g * (value - middle);
+    }
+    store(plain + c, sum);
+    store(product + c, sum_of_products);
+  }
+  for (; c < channels; ++c)
+    for (int r = 0; r < kRows; ++r) {
+      const float value = x[r * channels + c], g = passed<kKind>(slope[r * channels + c], value * scale[c] + shift[c]);
+      plain[c] += g;
+      product[c] += g * (value - mean[c]);
+    }
+}
 template <Activation kKind>
 void sum_slopes(const float* x, const float* slope, PixelRows rows, const NormTerms& terms, std::vector<float>& parts) {
-  const float *const mean = terms.mean(), *const scale = terms.scale(), *const shift = terms.shift();
   for_pieces(rows, [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
-    float* const __restrict plain = parts.data() + 2 * piece * rows.channels;
-    float* const __restrict product = plain + rows.channels;
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* const __restrict from = x + r * rows.channels;
-      const float* const __restrict above = slope + r * rows.channels;
-      std::int64_t c = 0;
-      for (; c + kLane <= rows.channels; c += kLane) {
-        const Lane value = load(from + c);
-        const Lane g = passed<kKind>(load(above + c), value * load(scale + c) + load(shift + c));
-        store(plain + c, load(plain + c) + g);
-        store(product + c, load(product + c) + g * (value - load(mean + c)));
-      }
-      for (; c < rows.channels; ++c) {
-        const float g = passed<kKind>(above[c], from[c] * scale[c] + shift[c]);
-        plain[c] += g;
-        product[c] += g * (from[c] - mean[c]);
-      }
-    }
+    float* const plain = parts.data() + 2 * piece * rows.channels;
+    float* const product = plain + rows.channels;
+    std::int64_t r = begin;
+    for (; r + 4 <= end; r += 4)
+      sum_slopes_of<kKind, 4>(x + r * rows.channels, slope + r * rows.channels, rows.channels, terms, plain, product);
+    for (; r < end; ++r)
+      sum_slopes_of<kKind, 1>(x + r * rows.channels, slope + r * rows.channels, rows.channels, terms, plain, product);
   });
+}
+
+// Adds kRows pixels to the sums, and to those of the squared differences from the middle.
+template <int kRows>
+void add_pixels(const float* __restrict x, std::int64_t channels, float* __restrict sums) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    float sum = sums[c];
+    for (int r = 0; r < kRows; ++r) sum += x[r * channels + c];
+    sums[c] = sum;
+  }
+}
+template <int kRows>
+void add_squares(const float* __restrict x, std::int64_t channels, const float* __restrict middle,
+                 float* __restrict sums) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    float sum = sums[c];
+    for (int r = 0; r < kRows; ++r) {
+      const float apart = x[r * channels + c] - middle[c];
+      sum += apart * apart;
+    }
+    sums[c] = sum;
+  }
 }
 
 template <Activation kKind>
@@ -95,38 +140,38 @@ Moments moments_of(const float* x, PixelRows rows) {
     float* const __restrict middle = parts.data() + 2 * piece * rows.channels;
     float* const __restrict spread = middle + rows.channels;
     counts[static_cast<std::size_t>(piece)] = end - begin;
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* const __restrict row = x + r * rows.channels;
-      for (std::int64_t c = 0; c < rows.channels; ++c) middle[c] += row[c];
-    }
+    const std::int64_t fours = begin + (end - begin) / 4 * 4;
+    for (std::int64_t r = begin; r < fours; r += 4) add_pixels<4>(x + r * rows.channels, rows.channels, middle);
+    for (std::int64_t r = fours; r < end; ++r) add_pixels<1>(x + r * rows.channels, rows.channels, middle);
     const float share = 1.0F / static_cast<float>(end - begin);
     for (std::int64_t c = 0; c < rows.channels; ++c) middle[c] *= share;
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* const __restrict row = x + r * rows.channels;
-      for (std::int64_t c = 0; c < rows.channels; ++c) spread[c] += (row[c] - middle[c]) * (row[c] - middle[c]);
-    }
+    for (std::int64_t r = begin; r < fours; r += 4)
+      add_squares<4>(x + r * rows.channels, rows.channels, middle, spread);
+    for (std::int64_t r = fours; r < end; ++r) add_squares<1>(x + r * rows.channels, rows.channels, middle, spread);
   });
   return together(parts, channels, counts);
 }
 
 Moments together(const std::vector<float>& parts, std::size_t channels, const std::vector<std::int64_t>& counts) {
   std::vector<double> all(channels, 0.0), squares(channels, 0.0);
-  double before = 0;
-  for (std::size_t part = 0; part < counts.size(); ++part) {
-    const double here = static_cast<double>(counts[part]), sum = before + here, share = here / sum;
-    const float* const numbers = parts.data() + 2 * part * channels;
-    for (std::size_t c = 0; c < channels; ++c) {
-      const double apart = numbers[c] - all[c];
-      all[c] += apart * share;
-      squares[c] += numbers[channels + c] + apart * apart * before * share;
-    }
-    before = sum;
-  }
   Moments moments{std::vector<float>(channels), std::vector<float>(channels)};
-  for (std::size_t c = 0; c < channels; ++c) {
-    moments.mean[c] = static_cast<float>(all[c]);
-    moments.variance[c] = static_cast<float>(squares[c] / before);
-  }
+  for_channels(channels, [&](std::size_t begin, std::size_t end) {
+    double before = 0;
+    for (std::size_t part = 0; part < counts.size(); ++part) {
+      const double here = static_cast<double>(counts[part]), sum = before + here, share = here / sum;
+      const float* const numbers = parts.data() + 2 * part * channels;
+      for (std::size_t c = begin; c < end; ++c) {
+        const double apart = numbers[c] - all[c];
+        all[c] += apart * share;
+        squares[c] += numbers[channels + c] + apart * apart * before * share;
+      }
+      before = sum;
+    }
+    for (std::size_t c = begin; c < end; ++c) {
+      moments.mean[c] = static_cast<float>(all[c]);
+      moments.variance[c] = static_cast<float>(squares[c] / before);
+    }
+  });
   return moments;
 }
 
@@ -161,9 +206,15 @@ std::vector<double> slope_sums(Activation kind, const float* x, const float* slo
   const auto numbers = static_cast<std::size_t>(2 * rows.channels);
   std::vector<float> parts(numbers * static_cast<std::size_t>(pieces_of(rows)));
   with_kind(kind, [&](auto constant) { sum_slopes<constant.value>(x, slope, rows, terms, parts); });
+  return sum_of_parts(parts, numbers);
+}
+
+std::vector<double> sum_of_parts(const std::vector<float>& parts, std::size_t numbers) {
   std::vector<double> sums(numbers, 0.0);
-  for (std::size_t part = 0; part < parts.size(); part += numbers)
-    for (std::size_t i = 0; i < numbers; ++i) sums[i] += parts[part + i];
+  for_channels(numbers, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t part = 0; part < parts.size(); part += numbers)
+      for (std::size_t i = begin; i < end; ++i) sums[i] += parts[part + i];
+  });
   return sums;
 }
 

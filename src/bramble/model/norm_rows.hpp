@@ -51,6 +51,9 @@ void normalise(Activation kind, const float* x, PixelRows rows, const NormTerms&
 std::vector<double> slope_sums(Activation kind, const float* x, const float* slope, PixelRows rows,
                                const NormTerms& terms);
 
+/// The sum of lists of so many numbers each.
+std::vector<double> sum_of_parts(const std::vector<float>& parts, std::size_t numbers);
+
 /// The gradient of a norm, out of these sums: that of its input is scale g + of_x x + rest.
 struct NormGradient {
   torch::Tensor to_weight, to_bias;  ///< [C]
