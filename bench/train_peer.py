@@ -167,6 +167,14 @@ def read_safetensors(path):
     return tensors
 
 
+def peak_memory_mb():
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024e-6
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
@@ -234,6 +242,7 @@ def main():
             if i >= options.warm_up:
                 times.append(time.perf_counter() - begin)
         results[name + "_s"] = times
+        results[name + "_peak_memory_mb"] = peak_memory_mb()
     with open(options.json, "w") as file:
         json.dump(results, file)
 

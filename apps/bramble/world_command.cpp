@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include "bramble/core/error.hpp"
 #include "bramble/core/file.hpp"
 #include "bramble/core/image_io.hpp"
+#include "bramble/core/peak_memory.hpp"
 #include "bramble/render/panorama.hpp"
 #include "bramble/world/opendrive.hpp"
 #include "bramble/world/scenario.hpp"
@@ -18,17 +18,6 @@
 #include "command.hpp"
 
 namespace bramble {
-namespace {
-
-// The most memory the process has held so far [MB]; 0 where the system does not tell.
-double peak_memory_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024e-6;
-  return 0;
-}
-
-}  // namespace
 
 void add_world_command(CLI::App& app, CommonOptions& common) {
   struct Options {

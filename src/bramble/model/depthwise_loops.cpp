@@ -506,6 +506,8 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
         const float* const slopes = space.slopes.data() + ((tap.from - low) * length + columns.before) * kBlock;
         float* const total = space.total.data() + tap.kernel * kernel * kBlock;
         std::int64_t lane = 0;
+        for (; phase.taps <= 3 && lane + 4 <= band.lanes; lane += 4)  // enough sums at once to hide how long each takes
+          add_tap_slopes<4>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
         for (; lane + 2 <= band.lanes; lane += 2)
           add_tap_slopes<2>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
         if (lane < band.lanes)

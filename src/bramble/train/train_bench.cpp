@@ -12,6 +12,7 @@
 #include "bramble/core/file.hpp"
 #include "bramble/core/interrupt.hpp"
 #include "bramble/core/parallel.hpp"
+#include "bramble/core/peak_memory.hpp"
 #include "bramble/core/random.hpp"
 #include "bramble/model/acfnet.hpp"
 #include "bramble/model/torch_device.hpp"
@@ -152,6 +153,7 @@ nlohmann::json bench_train(const TrainBenchOptions& wanted) {
     }
   };
   measure();
+  const double peak_mb = peak_memory_mb();
   const nlohmann::json measured = run_peer(options, precision, work.path);
   measure();
 
@@ -166,6 +168,8 @@ nlohmann::json bench_train(const TrainBenchOptions& wanted) {
                             {"recorded", step.is_recorded()},
                             {"step_ms", 1e3 * step_s},
                             {"samples_per_s", options.batch / step_s},
+                            {"peak_memory_mb", peak_mb},
+                            {"memory_ratio", nullptr},
                             {"peer", nullptr},
                             {"ratio", nullptr},
                             {"ratio_default_layout", nullptr},
@@ -185,9 +189,12 @@ nlohmann::json bench_train(const TrainBenchOptions& wanted) {
   figures["peer"] = {{"version", measured.at("version")},
                      {"nhwc_samples_per_s", nhwc},
                      {"nchw_samples_per_s", nchw},
+                     {"peak_memory_mb", measured.at("nhwc_peak_memory_mb")},
                      {"loss_difference", difference}};
   figures["ratio"] = options.batch / step_s / std::max(nhwc, nchw);
   figures["ratio_default_layout"] = options.batch / step_s / nchw;
+  const double peer_peak_mb = measured.at("nhwc_peak_memory_mb").get<double>();
+  if (device.is_cpu() && peer_peak_mb > 0) figures["memory_ratio"] = peak_mb / peer_peak_mb;
   return figures;
 }
 

@@ -26,6 +26,8 @@ struct TrainBenchOptions {
 /// threads, device, precision, recorded, width, height, batch, steps; peer {version, nhwc_samples_per_s,
 /// nchw_samples_per_s, loss_difference} or null; ratio = ours beside the faster layout of the peer, or null;
 /// ratio_default_layout = beside the one that PyTorch takes unless told otherwise (NCHW); note says why there is none.
+/// peak_memory_mb: the most that the process held in its first round; in peer: in the NHWC layout, which is run first;
+/// memory_ratio: ours beside the peer's, on the CPU.
 /// loss_difference is that of the batch's loss in evaluation mode, relative: it shows that both sides hold the same
 /// network. Throws Error when they do not (above 0.1 %).
 nlohmann::json bench_train(const TrainBenchOptions& options);
