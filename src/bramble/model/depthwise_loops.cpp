@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bramble/model/depthwise_taps.hpp"
 #include "bramble/model/lane.hpp"
 #include "bramble/model/omp_tasks.hpp"
 
@@ -13,91 +14,12 @@ namespace {
 // read k² times: the loops work on copies of some channels of a band of rows, in one piece.
 constexpr std::int64_t kBlock = kDepthwiseBlock, kLanes = kBlock / kLane;
 constexpr std::int64_t kBandPixels = 2048;  // a quarter of a megabyte, input and gradient together half of one
-constexpr int kMaxKernel = 5;
 
 std::int64_t band_of(PictureShape shape) { return std::max<std::int64_t>(4, kBandPixels / shape.width); }
 std::int64_t bands_of(PictureShape shape) { return (shape.height + band_of(shape) - 1) / band_of(shape); }
 std::int64_t blocks_of(PictureShape shape) { return (shape.channels + kBlock - 1) / kBlock; }
 
-// --- where the taps lie
-// -----------------------------------------------------------------------------------------------
-
-// A tap that counts for one row: which row it takes, and which row of the kernel.
-struct Tap {
-  std::int64_t from, kernel;
-};
-using RowTaps = std::vector<std::vector<Tap>>;
-
-RowTaps forward_rows(std::int64_t out, std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
-                     std::int64_t padding) {
-  RowTaps taps(static_cast<std::size_t>(out));
-  for (std::int64_t y = 0; y < out; ++y)
-    for (std::int64_t k = 0; k < kernel; ++k)
-      if (const auto from = y * stride + k * dilation - padding; from >= 0 && from < in)
-        taps[static_cast<std::size_t>(y)].push_back({from, k});
-  return taps;
-}
-// The same table seen from the input: which output rows a gradient comes from.
-RowTaps transposed(const RowTaps& taps, std::int64_t in) {
-  RowTaps back(static_cast<std::size_t>(in));
-  for (std::size_t y = 0; y < taps.size(); ++y)
-    for (const Tap tap : taps[y])
-      back[static_cast<std::size_t>(tap.from)].push_back({static_cast<std::int64_t>(y), tap.kernel});
-  return back;
-}
-
-// Within a row, results first, first + step, … take the same taps: result number j takes tap t from column
-// j · source_step + offset[t]. Taps that only ever meet zeros are left out.
-struct Phase {
-  std::int64_t first, step, count, source_step;
-  int taps = 0;
-  std::array<std::int64_t, kMaxKernel> kernel{}, offset{};
-
-  void add(std::int64_t k, std::int64_t at, std::int64_t sources) {
-    const std::int64_t last = at + (count - 1) * source_step;
-    bool meets = false;
-    for (std::int64_t from = at; from <= last && !meets; from += source_step) meets = from >= 0 && from < sources;
-    if (!meets) return;
-    kernel[static_cast<std::size_t>(taps)] = k;
-    offset[static_cast<std::size_t>(taps++)] = at;
-  }
-};
-// Zeros before and behind a row of sources, so that no tap needs to ask.
-struct Columns {
-  std::vector<Phase> phases;
-  std::int64_t before = 0, behind = 0;
-
-  void pad(std::int64_t sources) {
-    for (const Phase& phase : phases)
-      for (int t = 0; t < phase.taps; ++t) {
-        const std::int64_t at = phase.offset[static_cast<std::size_t>(t)];
-        before = std::max(before, -at);
-        behind = std::max(behind, at + (phase.count - 1) * phase.source_step + 1 - sources);
-      }
-  }
-};
-Columns forward_columns(std::int64_t out, std::int64_t in, std::int64_t kernel, const DepthwiseGeometry& geometry) {
-  Phase phase{0, 1, out, geometry.stride};
-  for (std::int64_t k = 0; k < kernel; ++k) phase.add(k, k * geometry.dilation - geometry.padding_left, in);
-  Columns columns{{phase}};
-  columns.pad(in);
-  return columns;
-}
-Columns backward_columns(std::int64_t out, std::int64_t in, std::int64_t kernel, const DepthwiseGeometry& geometry) {
-  Columns columns;
-  for (std::int64_t first = 0; first < std::min(geometry.stride, in); ++first) {
-    Phase phase{first, geometry.stride, (in - first + geometry.stride - 1) / geometry.stride, 1};
-    for (std::int64_t k = 0; k < kernel; ++k)
-      if (const auto at = first + geometry.padding_left - k * geometry.dilation; at % geometry.stride == 0)
-        phase.add(k, at / geometry.stride, out);
-    columns.phases.push_back(phase);
-  }
-  columns.pad(out);
-  return columns;
-}
-
-// --- copies
-// -----------------------------------------------------------------------------------------------------------
+// --- copies ---
 
 // Rows [begin, end) of a picture, kBlock channels from c on, with zeros around each: [rows, before + width + behind,
 // kBlock]; the channels beyond the picture's are not written. read(i, c): a lane of the picture's number i, channel c.
@@ -177,12 +99,11 @@ void with_reader(const DepthwiseSlope& slope, const Work& work) {
   });
 }
 
-// --- sums of products
-// -------------------------------------------------------------------------------------------------
+// --- sums of products ---
 
 // sums(j · step) (+)= Σ lines(j · source_step + offset) · tap, for kWide lanes of channels. first: no sums yet.
 template <int kTaps, int kWide>
-void add_taps(const Phase& phase, const float* line, const float* taps, bool first, float* sums) {
+void add_taps(const ColumnPhase& phase, const float* line, const float* taps, bool first, float* sums) {
   Lane tap[kTaps + 1][kWide];
   const float* from[kTaps + 1];
   for (int t = 0; t < kTaps; ++t) {
@@ -207,7 +128,7 @@ void add_taps(const Phase& phase, const float* line, const float* taps, bool fir
     run(std::false_type());
 }
 template <int kWide>
-void add_taps(const Phase& phase, const float* line, const float* taps, bool first, float* sums) {
+void add_taps(const ColumnPhase& phase, const float* line, const float* taps, bool first, float* sums) {
   switch (phase.taps) {
     case 5:
       return add_taps<5, kWide>(phase, line, taps, first, sums);
@@ -225,15 +146,15 @@ void add_taps(const Phase& phase, const float* line, const float* taps, bool fir
 }
 
 // A row of results. lines: rows from `low` on, as copy_rows made them; taps: [k, k, kBlock]; sums: [width, kBlock].
-void convolve_row(const std::vector<Tap>& rows, std::int64_t low, const Columns& columns, std::int64_t length,
+void convolve_row(const std::vector<RowTap>& rows, std::int64_t low, const Columns& columns, std::int64_t length,
                   const std::vector<float>& lines, const std::vector<float>& taps, std::int64_t kernel,
                   std::int64_t lanes, std::vector<float>& sums) {
   if (rows.empty()) return void(std::fill(sums.begin(), sums.end(), 0.0F));
   bool first = true;
-  for (const Tap row : rows) {
+  for (const RowTap row : rows) {
     const float* const line = lines.data() + ((row.from - low) * length + columns.before) * kBlock;
     const float* const weights = taps.data() + row.kernel * kernel * kBlock;
-    for (const Phase& phase : columns.phases) {
+    for (const ColumnPhase& phase : columns.phases) {
       std::int64_t lane = 0;
       for (; lane + 2 <= lanes; lane += 2)
         add_taps<2>(phase, line + lane * kLane, weights + lane * kLane, first, sums.data() + lane * kLane);
@@ -254,7 +175,7 @@ void store_row(const std::vector<float>& sums, std::int64_t width, std::int64_t 
 
 // total(t) += Σ_j slope(j) · pixel(j · source_step + offset[t]), for kWide lanes; the sums of a row stay in registers.
 template <int kTaps, int kWide>
-void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, float* total) {
+void add_tap_slopes(const ColumnPhase& phase, const float* line, const float* slopes, float* total) {
   Lane sum[kTaps][kWide] = {};
   const float* from[kTaps];
   for (int t = 0; t < kTaps; ++t) from[t] = line + phase.offset[static_cast<std::size_t>(t)] * kBlock;
@@ -271,7 +192,7 @@ void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, 
     }
 }
 template <int kWide>
-void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, float* total) {
+void add_tap_slopes(const ColumnPhase& phase, const float* line, const float* slopes, float* total) {
   switch (phase.taps) {
     case 5:
       return add_tap_slopes<5, kWide>(phase, line, slopes, total);
@@ -286,17 +207,6 @@ void add_tap_slopes(const Phase& phase, const float* line, const float* slopes, 
     default:
       return;
   }
-}
-
-// The first and the last row plus one that rows [begin, end) take from.
-std::pair<std::int64_t, std::int64_t> sources_of(const RowTaps& rows, std::int64_t begin, std::int64_t end) {
-  std::int64_t low = 0, high = 0;
-  for (std::int64_t y = begin; y < end; ++y)
-    for (const Tap row : rows[static_cast<std::size_t>(y)]) {
-      low = high == 0 ? row.from : std::min(low, row.from);
-      high = std::max(high, row.from + 1);
-    }
-  return {low, high};
 }
 
 void copy_taps(const float* taps, std::int64_t count, std::int64_t channels, std::int64_t c, std::vector<float>& to) {
@@ -366,8 +276,7 @@ struct RowMoments {
 
 Moments depthwise_forward(const DepthwiseInput& input, PictureShape in, const float* taps, std::int64_t kernel,
                           const DepthwiseGeometry& geometry, float* y, PictureShape out, bool wants_moments) {
-  const RowTaps rows =
-      forward_rows(out.height, in.height, kernel, geometry.stride, geometry.dilation, geometry.padding_top);
+  const RowTaps rows = forward_rows(out.height, in.height, kernel, geometry);
   const Columns columns = forward_columns(out.width, in.width, kernel, geometry);
   const std::int64_t length = columns.before + in.width + columns.behind;
   std::vector<float> parts;
@@ -443,8 +352,7 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
                                      std::int64_t kernel, const DepthwiseGeometry& geometry,
                                      const DepthwiseSlope& slope, PictureShape out, const DepthwiseInputSlope& to_input,
                                      bool wants_taps) {
-  const RowTaps rows = transposed(
-      forward_rows(out.height, in.height, kernel, geometry.stride, geometry.dilation, geometry.padding_top), in.height);
+  const RowTaps rows = transposed(forward_rows(out.height, in.height, kernel, geometry), in.height);
   const Columns columns = backward_columns(out.width, in.width, kernel, geometry),
                 pixel_columns = forward_columns(out.width, in.width, kernel, geometry);
   const std::int64_t length = columns.before + out.width + columns.behind,
@@ -498,9 +406,9 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
   // 2. The slope of the taps: every pixel of the band times the slopes of the results that took it.
   const auto tap_slopes = [&](Space& space, const Band& band, std::int64_t low) {
     std::fill(space.total.begin(), space.total.end(), 0.0F);
-    const Phase& phase = pixel_columns.phases[0];
+    const ColumnPhase& phase = pixel_columns.phases[0];
     for (std::int64_t row = band.begin; row < band.end; ++row)
-      for (const Tap tap : rows[static_cast<std::size_t>(row)]) {
+      for (const RowTap tap : rows[static_cast<std::size_t>(row)]) {
         const float* const line =
             space.pixels.data() + ((row - band.begin) * pixel_length + pixel_columns.before) * kBlock;
         const float* const slopes = space.slopes.data() + ((tap.from - low) * length + columns.before) * kBlock;
