@@ -15,10 +15,10 @@ float activated(float z) {
   return z;
 }
 template <Activation kKind>
-Lane activated(Lane z) {
+Lane activated(Lane z) {  // what is no number stays so: the loss must show it
   const Lane none = {}, six = none + 6.0F;
-  if constexpr (kKind != Activation::kNone) z = z > none ? z : none;
-  if constexpr (kKind == Activation::kRelu6) z = z < six ? z : six;
+  if constexpr (kKind != Activation::kNone) z = z < none ? none : z;
+  if constexpr (kKind == Activation::kRelu6) z = z > six ? six : z;
   return z;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <limits>
 #include <tuple>
 #include <vector>
 
@@ -86,11 +87,15 @@ torch::nn::BatchNorm2d made_up_norm(std::int64_t channels) {
   norm->weight[0] = 0;  // a channel that is all bias
   return norm;
 }
-torch::nn::BatchNorm2d in_double(torch::nn::BatchNorm2d& norm) {
+torch::nn::BatchNorm2d copy_of(torch::nn::BatchNorm2d& norm) {
   torch::nn::BatchNorm2d copy(norm->options);
   const torch::NoGradGuard no_grad;
   copy->weight.copy_(norm->weight);
   copy->bias.copy_(norm->bias);
+  return copy;
+}
+torch::nn::BatchNorm2d in_double(torch::nn::BatchNorm2d& norm) {
+  torch::nn::BatchNorm2d copy = copy_of(norm);
   copy->to(torch::kDouble);
   return copy;
 }
@@ -145,12 +150,7 @@ INSTANTIATE_TEST_SUITE_P(Geometries, DepthwiseConvBetween,
 
 TEST(DepthwiseConvBetween, ReadsChannelsFromTwoPictures) {
   torch::manual_seed(7);
-  torch::nn::BatchNorm2d norm = made_up_norm(88), norm_of_one = made_up_norm(88);
-  {
-    const torch::NoGradGuard no_grad;
-    norm_of_one->weight.copy_(norm->weight);
-    norm_of_one->bias.copy_(norm->bias);
-  }
+  torch::nn::BatchNorm2d norm = made_up_norm(88), norm_of_one = copy_of(norm);
   torch::Tensor x = torch::randn({2, 64, 21, 130}), more = torch::randn({2, 24, 21, 130}),
                 weight = torch::randn({88, 1, 3, 3});
   torch::Tensor one = torch::cat({x, more}, 1), weight_of_one = weight.clone();
@@ -188,6 +188,19 @@ TEST(DepthwiseConvBetween, MakesTheSameBitsWithAnyNumberOfThreads) {
     for (std::size_t i = 0; i < now.size(); ++i) EXPECT_TRUE(torch::equal(first[i], now[i])) << i << ", " << count;
   }
   at::set_num_threads(threads);
+}
+
+TEST(DepthwiseConvBetween, ShowsWhatIsNoNumber) {
+  for (const Activation activation : {Activation::kRelu, Activation::kRelu6}) {
+    torch::manual_seed(3);
+    torch::nn::BatchNorm2d before = made_up_norm(32), after = made_up_norm(32);
+    torch::Tensor x = torch::randn({2, 32, 6, 6});
+    x[0][5][2][3] = std::numeric_limits<float>::quiet_NaN();
+    const torch::Tensor y = depthwise_conv_between(before.get(), x.requires_grad_(), torch::randn({32, 1, 3, 3}),
+                                                   {1, 1, 1, 1, 6, 6}, *after, activation);
+    EXPECT_TRUE(y.select(1, 5).isnan().all().item<bool>());
+    EXPECT_FALSE(y.select(1, 6).isnan().any().item<bool>());
+  }
 }
 
 TEST(DepthwiseConvBetween, UsesWhatItsNormsHaveTrackedOutsideOfTraining) {

@@ -101,6 +101,34 @@ void with_reader(const DepthwiseSlope& slope, const Work& work) {
 
 // --- sums of products ---
 
+// Calls work with the number of taps as a constant.
+template <typename Work>
+void with_taps(int taps, const Work& work) {
+  switch (taps) {
+    case 5:
+      return work(std::integral_constant<int, 5>());
+    case 4:
+      return work(std::integral_constant<int, 4>());
+    case 3:
+      return work(std::integral_constant<int, 3>());
+    case 2:
+      return work(std::integral_constant<int, 2>());
+    case 1:
+      return work(std::integral_constant<int, 1>());
+    default:
+      return work(std::integral_constant<int, 0>());
+  }
+}
+// work(how many lanes as a constant, first channel) for all lanes of a block, kMost, two or one at once.
+template <int kMost, typename Work>
+void for_lanes(std::int64_t lanes, const Work& work) {
+  std::int64_t lane = 0;
+  if constexpr (kMost > 2)
+    for (; lane + kMost <= lanes; lane += kMost) work(std::integral_constant<int, kMost>(), lane * kLane);
+  for (; lane + 2 <= lanes; lane += 2) work(std::integral_constant<int, 2>(), lane * kLane);
+  if (lane < lanes) work(std::integral_constant<int, 1>(), lane * kLane);
+}
+
 // sums(j · step) (+)= Σ lines(j · source_step + offset) · tap, for kWide lanes of channels. first: no sums yet.
 template <int kTaps, int kWide>
 void add_taps(const ColumnPhase& phase, const float* line, const float* taps, bool first, float* sums) {
@@ -127,24 +155,6 @@ void add_taps(const ColumnPhase& phase, const float* line, const float* taps, bo
   else
     run(std::false_type());
 }
-template <int kWide>
-void add_taps(const ColumnPhase& phase, const float* line, const float* taps, bool first, float* sums) {
-  switch (phase.taps) {
-    case 5:
-      return add_taps<5, kWide>(phase, line, taps, first, sums);
-    case 4:
-      return add_taps<4, kWide>(phase, line, taps, first, sums);
-    case 3:
-      return add_taps<3, kWide>(phase, line, taps, first, sums);
-    case 2:
-      return add_taps<2, kWide>(phase, line, taps, first, sums);
-    case 1:
-      return add_taps<1, kWide>(phase, line, taps, first, sums);
-    default:
-      if (first) add_taps<0, kWide>(phase, line, taps, first, sums);
-  }
-}
-
 // A row of results. lines: rows from `low` on, as copy_rows made them; taps: [k, k, kBlock]; sums: [width, kBlock].
 void convolve_row(const std::vector<RowTap>& rows, std::int64_t low, const Columns& columns, std::int64_t length,
                   const std::vector<float>& lines, const std::vector<float>& taps, std::int64_t kernel,
@@ -154,13 +164,12 @@ void convolve_row(const std::vector<RowTap>& rows, std::int64_t low, const Colum
   for (const RowTap row : rows) {
     const float* const line = lines.data() + ((row.from - low) * length + columns.before) * kBlock;
     const float* const weights = taps.data() + row.kernel * kernel * kBlock;
-    for (const ColumnPhase& phase : columns.phases) {
-      std::int64_t lane = 0;
-      for (; lane + 2 <= lanes; lane += 2)
-        add_taps<2>(phase, line + lane * kLane, weights + lane * kLane, first, sums.data() + lane * kLane);
-      if (lane < lanes)
-        add_taps<1>(phase, line + lane * kLane, weights + lane * kLane, first, sums.data() + lane * kLane);
-    }
+    for (const ColumnPhase& phase : columns.phases)
+      with_taps(phase.taps, [&](auto count) {
+        for_lanes<2>(lanes, [&](auto wide, std::int64_t c) {
+          add_taps<count.value, wide.value>(phase, line + c, weights + c, first, sums.data() + c);
+        });
+      });
     first = false;
   }
 }
@@ -176,8 +185,8 @@ void store_row(const std::vector<float>& sums, std::int64_t width, std::int64_t 
 // total(t) += Σ_j slope(j) · pixel(j · source_step + offset[t]), for kWide lanes; the sums of a row stay in registers.
 template <int kTaps, int kWide>
 void add_tap_slopes(const ColumnPhase& phase, const float* line, const float* slopes, float* total) {
-  Lane sum[kTaps][kWide] = {};
-  const float* from[kTaps];
+  Lane sum[kTaps + 1][kWide] = {};
+  const float* from[kTaps + 1];
   for (int t = 0; t < kTaps; ++t) from[t] = line + phase.offset[static_cast<std::size_t>(t)] * kBlock;
   const std::int64_t source_step = phase.source_step * kBlock;
   for (std::int64_t j = 0; j < phase.count; ++j)
@@ -191,24 +200,6 @@ void add_tap_slopes(const ColumnPhase& phase, const float* line, const float* sl
       store(to, load(to) + sum[t][i]);
     }
 }
-template <int kWide>
-void add_tap_slopes(const ColumnPhase& phase, const float* line, const float* slopes, float* total) {
-  switch (phase.taps) {
-    case 5:
-      return add_tap_slopes<5, kWide>(phase, line, slopes, total);
-    case 4:
-      return add_tap_slopes<4, kWide>(phase, line, slopes, total);
-    case 3:
-      return add_tap_slopes<3, kWide>(phase, line, slopes, total);
-    case 2:
-      return add_tap_slopes<2, kWide>(phase, line, slopes, total);
-    case 1:
-      return add_tap_slopes<1, kWide>(phase, line, slopes, total);
-    default:
-      return;
-  }
-}
-
 void copy_taps(const float* taps, std::int64_t count, std::int64_t channels, std::int64_t c, std::vector<float>& to) {
   for (std::int64_t k = 0; k < count; ++k)
     std::copy_n(taps + k * channels + c, std::min(kBlock, channels - c), to.data() + k * kBlock);
@@ -384,14 +375,11 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
       const std::int64_t at = (band.sample * in.height + row) * in.width * side.shape.channels + side.c;
       if (input.norm) {
         with_kind(input.activation, [&](auto kind) {
-          const auto some = [&](auto wide, std::int64_t k) {
-            store_slopes<kind.value, wide.value>(input.x + at + k, in.channels, in.width, *input.norm, band.c + k,
-                                                 space.sums.data() + k, plain.data() + k, product.data() + k,
-                                                 to_input.x + at + k);
-          };
-          std::int64_t lane = 0;
-          for (; lane + 2 <= band.lanes; lane += 2) some(std::integral_constant<int, 2>(), lane * kLane);
-          if (lane < band.lanes) some(std::integral_constant<int, 1>(), lane * kLane);
+          for_lanes<2>(band.lanes, [&](auto wide, std::int64_t c) {
+            store_slopes<kind.value, wide.value>(input.x + at + c, in.channels, in.width, *input.norm, band.c + c,
+                                                 space.sums.data() + c, plain.data() + c, product.data() + c,
+                                                 to_input.x + at + c);
+          });
         });
       } else {
         store_row(space.sums, in.width, side.shape.channels, band.lanes,
@@ -413,13 +401,12 @@ DepthwiseGradient depthwise_backward(const DepthwiseInput& input, PictureShape i
             space.pixels.data() + ((row - band.begin) * pixel_length + pixel_columns.before) * kBlock;
         const float* const slopes = space.slopes.data() + ((tap.from - low) * length + columns.before) * kBlock;
         float* const total = space.total.data() + tap.kernel * kernel * kBlock;
-        std::int64_t lane = 0;
-        for (; phase.taps <= 3 && lane + 4 <= band.lanes; lane += 4)  // enough sums at once to hide how long each takes
-          add_tap_slopes<4>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
-        for (; lane + 2 <= band.lanes; lane += 2)
-          add_tap_slopes<2>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
-        if (lane < band.lanes)
-          add_tap_slopes<1>(phase, line + lane * kLane, slopes + lane * kLane, total + lane * kLane);
+        with_taps(phase.taps, [&](auto count) {
+          constexpr int kMost = count.value <= 3 ? 4 : 2;  // enough sums at once to hide how long each takes
+          for_lanes<kMost>(band.lanes, [&](auto wide, std::int64_t c) {
+            add_tap_slopes<count.value, wide.value>(phase, line + c, slopes + c, total + c);
+          });
+        });
       }
     for (std::int64_t k = 0; k < kernel * kernel; ++k)
       std::copy_n(space.total.data() + k * kBlock, band.lanes * kLane,

@@ -13,13 +13,14 @@
 #include "bramble/core/error.hpp"
 #include "bramble/model/omp_tasks.hpp"
 
+// at::_fused_adamw_ with a rate that may lie on the GPU
+#define BRAMBLE_GPU_ADAMW (TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4))
+
 namespace bramble {
 namespace {
 
 using torch::optim::AdamWOptions;
 using torch::optim::AdamWParamState;
-
-constexpr bool kHasGpuKernel = TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4);
 
 // One pass, and the GPU's kernel, want equal strides even along sides of one pixel, where they mean nothing.
 torch::Tensor laid_out_as(const torch::Tensor& tensor, const torch::Tensor& like) {
@@ -109,7 +110,7 @@ void step_on_cpu(const Lists& lists, const AdamWOptions& how) {
 }
 
 void step_on_gpu(const Lists& lists, const AdamWOptions& how) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+#if BRAMBLE_GPU_ADAMW
   std::vector<torch::Tensor> steps;
   for (std::size_t i = 0; i < lists.steps.size(); ++i) {
     // The same counter for all that have learnt as often: as a rule, for the whole group.
@@ -133,7 +134,7 @@ void for_learning_parameters(torch::optim::AdamW& optimizer, const Visit& visit)
 
 }  // namespace
 
-bool has_fused_adamw(const torch::Device& device) { return device.is_cpu() || (device.is_cuda() && kHasGpuKernel); }
+bool has_fused_adamw(const torch::Device& device) { return device.is_cpu() || (device.is_cuda() && BRAMBLE_GPU_ADAMW); }
 
 void fused_step(torch::optim::AdamW& optimizer) {
   const torch::NoGradGuard no_grad;
@@ -152,7 +153,7 @@ void fused_step(torch::optim::AdamW& optimizer) {
 }
 
 void fused_step(torch::optim::AdamW& optimizer, const FusedNumbers& numbers) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+#if BRAMBLE_GPU_ADAMW
   const torch::NoGradGuard no_grad;
   for (std::size_t g = 0; g < optimizer.param_groups().size(); ++g) {
     auto& group = optimizer.param_groups()[g];
